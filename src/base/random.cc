@@ -1,0 +1,75 @@
+#include "base/random.h"
+
+#include <sys/random.h>
+
+#include <bit>
+
+#include "base/check.h"
+
+namespace tidegate {
+namespace {
+
+constexpr char kHex[] = "0123456789abcdef";
+
+}  // namespace
+
+std::uint64_t mix64(std::uint64_t value) {
+  value += 0x9e3779b97f4a7c15;
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+  return value ^ (value >> 31);
+}
+
+Random::Random(std::uint64_t seed) {
+  for (std::size_t i = 0; i < state_.size(); ++i) state_[i] = mix64(seed + i * 0x9e3779b97f4a7c15);
+}
+
+Random Random::from_system() {
+  std::uint64_t seed = 0;
+  TG_CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
+  return Random(seed);
+}
+
+std::uint64_t Random::next() {
+  const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const std::uint64_t shifted = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= shifted;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+std::string random_hex(Random& random, std::size_t bytes) {
+  std::string text(bytes * 2, '0');
+  std::uint64_t pool = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i % 16 == 0) pool = random.next();
+    text[i] = kHex[pool & 15];
+    pool >>= 4;
+  }
+  return text;
+}
+
+std::string random_uuid(Random& random) {
+  std::string hex = random_hex(random, 16);
+  hex[12] = '4';
+  hex[16] = kHex[8 | (random.next() & 3)];
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
+}
+
+std::string secure_bytes(std::size_t bytes) {
+  std::string text(bytes, '\0');
+  std::size_t have = 0;
+  while (have < bytes) {
+    const ssize_t got = getrandom(text.data() + have, bytes - have, 0);
+    TG_CHECK(got > 0);
+    have += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
+}  // namespace tidegate

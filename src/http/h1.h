@@ -1,0 +1,67 @@
+// HTTP/1.1 messages out of bytes, in either direction. Owns no socket and no buffer.
+//
+// A wrapper of llhttp in strict mode, with the rules that llhttp leaves open closed: one Host in every 1.1 request, no
+// obs-fold, no bare CR or LF, no white space before the colon, no Transfer-Encoding beside Content-Length, nothing but
+// "chunked" as the last and only coding, equal repeated Content-Length refused too, limits on every part. Being strict is
+// what keeps a gateway from being tricked into seeing other requests than its endpoints do (RFC 9112 section 11.2).
+//
+//   Parser parser(Parser::kRequest, limits);
+//   read bytes into a buffer ...; parser.head(buffer)  -> 0: need more; n: the head took n bytes, parser.message() is it
+//   then parser.body(bytes) until `done`, starting with what followed the head; parser.reset() for the next message
+//
+// Thread: one owner. Views in message() point into the buffer given to head() and die with it.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/head.h"
+
+namespace tidegate::http {
+
+struct HeadLimits {
+  std::size_t head_bytes_max = 64 * 1024;  // start line and all fields
+  std::size_t target_bytes_max = 16 * 1024;
+  std::size_t headers_max = 128;
+};
+
+class Parser {
+ public:
+  enum Kind { kRequest, kResponse };
+
+  Parser(Kind kind, HeadLimits limits);
+  ~Parser();
+  Parser(Parser&&) noexcept;
+  Parser& operator=(Parser&&) noexcept;
+
+  // Ready for the next message. For responses, say whether the request was HEAD (then no body follows).
+  void reset(bool response_to_head = false);
+
+  // `buffer` holds every byte of the message so far. Returns the head's size, or 0 if more bytes are needed.
+  // Errors: kInvalid (400), kTooLarge (431, or 414 with field "target").
+  Result<std::size_t> head(std::string_view buffer);
+
+  const Head& message() const;
+
+  struct Body {
+    std::size_t consumed;      // bytes of the input used, framing included
+    std::string_view payload;  // content among them, a view into the input; may be empty
+    bool done;                 // the message is complete
+  };
+  // Decodes the next piece of the body: at most one contiguous run of content per call. Trailers are checked and
+  // dropped. Errors: kInvalid.
+  Result<Body> body(std::string_view input);
+
+  // The connection ended. True if that properly ends the message (kUntilClose).
+  bool finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tidegate::http

@@ -1,0 +1,54 @@
+// The start line and header fields of one HTTP/1.1 message, as views into the bytes they were read from.
+//
+// Thread: a value; the bytes behind the views must outlive it.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/ascii.h"
+
+namespace tidegate::http {
+
+struct Header {
+  std::string_view name;  // as sent; compare without case
+  std::string_view value;  // without surrounding blanks
+};
+
+enum class Framing {
+  kNone,        // no body
+  kLength,      // content_length bytes
+  kChunked,
+  kUntilClose,  // responses only
+};
+
+struct Head {
+  // Requests.
+  std::string_view method;
+  std::string_view target;  // origin-form ("/v1/models?x=1"), absolute-form, or "*"
+
+  // Responses.
+  int status = 0;
+  std::string_view reason;
+
+  int minor_version = 1;  // HTTP/1.x
+  std::vector<Header> headers;
+
+  Framing framing = Framing::kNone;
+  std::uint64_t content_length = 0;  // with kLength
+  bool keep_alive = true;
+  bool expect_continue = false;
+
+  // The first field of that name, compared without case.
+  std::optional<std::string_view> find(std::string_view name) const {
+    for (const Header& header : headers) {
+      if (ascii::equals_ignoring_case(header.name, name)) return header.value;
+    }
+    return std::nullopt;
+  }
+};
+
+}  // namespace tidegate::http
