@@ -1,0 +1,34 @@
+// The program. Only wiring: which verb runs is the command line's choice, what it does is in cli/.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <exception>
+#include <iostream>
+
+#include "cli/verbs.h"
+
+namespace {
+
+// CLI11 reports wrong usage with many numbers; scripts need one.
+constexpr int kUsage = 2;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Tidegate: routes LLM traffic by model, adapter and live engine state, at home and on Kubernetes",
+      "tidegate");
+  app.require_subcommand(1);
+  int status = 0;
+  tidegate::cli::add_all(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  } catch (const std::exception& error) {
+    std::cerr << "tidegate: " << error.what() << '\n';
+    return 1;
+  }
+  return status;
+}

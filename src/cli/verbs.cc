@@ -1,0 +1,7 @@
+#include "cli/verbs.h"
+
+namespace tidegate::cli {
+
+void add_all(CLI::App& app, int& status) { add_version(app, status); }
+
+}  // namespace tidegate::cli

@@ -1,0 +1,26 @@
+// The verbs of the program, one file pair each: `tidegate up`, `tidegate check`, ...
+//
+// Every verb adds itself as a subcommand of the command line and, when the user chose it, runs inside CLI11's
+// callback and leaves its exit status behind. A new verb is a file pair here, a declaration below and a line
+// in verbs.cc.
+//
+// Exit status: 0 success; 1 the work was done and the answer is no (a manifest is wrong, a check failed); 2
+// the command line cannot be used. Verbs print for people: results on standard output, everything else on
+// standard error.
+//
+// Thread: the main thread only.
+
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace tidegate::cli {
+
+// Adds every verb to `app`. `status` must outlive the parse.
+void add_all(CLI::App& app, int& status);
+
+void add_version(CLI::App& app, int& status);
+
+}  // namespace tidegate::cli
