@@ -1,0 +1,327 @@
+#include "net/stream.h"
+
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace tidegate::net {
+namespace {
+
+constexpr std::size_t kPiecesPerCall = 64;
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+tl::unexpected<Error> system_failure(std::string_view what, const Address& peer, int error) {
+  char buffer[128];
+  return fail(Code::kUnavailable,
+              std::string(what) + " " + peer.text() + ": " + strerror_r(error, buffer, sizeof buffer));
+}
+
+}  // namespace
+
+// The operations that wait hold themselves (in their coroutine's frame); the state points at them.
+struct Stream::State final : Pollable {
+  State(Loop& the_loop, int the_fd, const Address& the_peer)
+      : loop(the_loop), fd(the_fd), peer(the_peer), timer(the_loop, [this] { expire(); }) {}
+  ~State() override { shut(); }
+
+  void on_events(std::uint32_t events) override;
+  void do_read();
+  void do_write();
+  void expire();
+  void arm();
+  void fail_all(Code code, std::string_view message);
+  bool refuse(Result<std::size_t>& result) const;
+  bool refuse(Result<void>& result) const;
+  bool try_read(ReadOp& op);
+  bool try_write(WriteOp& op);
+  void set_hung_up();
+  void shut() {
+    if (fd >= 0) ::close(std::exchange(fd, -1));
+  }
+
+  Loop& loop;
+  int fd;
+  Address peer;
+  bool may_read = true;  // false once the kernel said there is nothing; the next edge sets it
+  bool may_write = true;
+  bool hung_up = false;
+  bool failed = false;
+  Code failure = Code::kInternal;
+  ReadOp* reading = nullptr;
+  WriteOp* writing = nullptr;
+  std::function<void()> hangup_callback;
+  ConnectOp* connecting = nullptr;
+  TimePoint deadline = TimePoint::max();
+  Timer timer;
+};
+
+// Over with the first event: the caller asks the socket how it went.
+struct Stream::ConnectOp {
+  State* state;
+  Result<void> result{};
+  std::coroutine_handle<> waiter = nullptr;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    state->connecting = this;
+    state->arm();
+  }
+  Result<void> await_resume() { return std::move(result); }
+};
+
+void Stream::State::on_events(std::uint32_t events) {
+  if (fd < 0) return;
+  if (connecting) {
+    may_write = may_read = true;
+    std::exchange(connecting, nullptr)->waiter.resume();
+    return;
+  }
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) may_read = true;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) may_write = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) set_hung_up();
+  // A resumed coroutine may close this stream; the state itself lives until the end of the round.
+  if (may_write && writing) do_write();
+  if (may_read && reading) do_read();
+}
+
+void Stream::State::set_hung_up() {
+  if (std::exchange(hung_up, true)) return;
+  if (!hangup_callback) return;
+  const auto callback = std::exchange(hangup_callback, nullptr);
+  callback();
+}
+
+bool Stream::State::refuse(Result<std::size_t>& result) const {
+  if (failed) result = tidegate::fail(failure, "connection with " + peer.text() + " was given up");
+  return failed;
+}
+
+bool Stream::State::refuse(Result<void>& result) const {
+  if (failed) result = tidegate::fail(failure, "connection with " + peer.text() + " was given up");
+  return failed;
+}
+
+// True if the operation is over, with its result set.
+bool Stream::State::try_read(ReadOp& op) {
+  if (refuse(op.result)) return true;
+  if (!may_read) return false;
+  char probe = 0;
+  const ssize_t got = op.data ? ::recv(fd, op.data, op.size, 0) : ::recv(fd, &probe, 1, MSG_PEEK);
+  if (got < 0) {
+    if (would_block(errno)) {
+      may_read = false;
+      return false;
+    }
+    if (errno == EINTR) return try_read(op);
+    op.result = system_failure("reading from", peer, errno);
+    return true;
+  }
+  // Less than asked for means the kernel's buffer is empty, unless the end has come as well.
+  if (op.data && static_cast<std::size_t>(got) < op.size && got > 0 && !hung_up) may_read = false;
+  op.result = static_cast<std::size_t>(got);
+  return true;
+}
+
+bool Stream::State::try_write(WriteOp& op) {
+  if (refuse(op.result)) return true;
+  iovec* pieces = op.pieces ? op.pieces : &op.single;
+  while (op.count > 0) {
+    if (pieces->iov_len == 0) {
+      ++pieces;
+      --op.count;
+      continue;
+    }
+    if (!may_write) break;
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = std::min(op.count, kPiecesPerCall);
+    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (!would_block(errno)) {
+        op.result = system_failure("writing to", peer, errno);
+        return true;
+      }
+      may_write = false;
+      break;
+    }
+    auto left = static_cast<std::size_t>(sent);
+    while (op.count > 0 && left >= pieces->iov_len) {
+      left -= pieces->iov_len;
+      ++pieces;
+      --op.count;
+    }
+    if (left > 0) {
+      pieces->iov_base = static_cast<char*>(pieces->iov_base) + left;
+      pieces->iov_len -= left;
+    }
+  }
+  if (op.pieces) op.pieces = pieces;
+  return op.count == 0;
+}
+
+void Stream::State::do_read() {
+  if (!try_read(*reading)) return;
+  std::exchange(reading, nullptr)->waiter.resume();
+}
+
+void Stream::State::do_write() {
+  if (!try_write(*writing)) return;
+  std::exchange(writing, nullptr)->waiter.resume();
+}
+
+// Ends what waits through the loop, never from inside the caller: whoever aborts goes on undisturbed.
+void Stream::State::fail_all(Code code, std::string_view message) {
+  failed = true;
+  failure = code;
+  const auto text = [&] { return std::string(message) + " " + peer.text(); };
+  if (reading) {
+    reading->result = tidegate::fail(code, text());
+    loop.resume_later(std::exchange(reading, nullptr)->waiter);
+  }
+  if (writing) {
+    writing->result = tidegate::fail(code, text());
+    loop.resume_later(std::exchange(writing, nullptr)->waiter);
+  }
+  if (connecting) {
+    connecting->result = tidegate::fail(code, text());
+    loop.resume_later(std::exchange(connecting, nullptr)->waiter);
+  }
+}
+
+// A deadline that passed while nothing waited counts for whoever waits next.
+void Stream::State::arm() {
+  if (deadline != TimePoint::max() && !timer.armed()) timer.arm(deadline);
+}
+
+void Stream::State::expire() {
+  if (reading || writing || connecting) fail_all(Code::kDeadline, "no progress in time with");
+}
+
+bool Stream::ReadOp::await_ready() {
+  TG_CHECK(state && !state->reading);
+  return state->try_read(*this);
+}
+
+void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
+  waiter = handle;
+  state->reading = this;
+  state->arm();
+}
+
+bool Stream::WriteOp::await_ready() {
+  TG_CHECK(state && !state->writing);
+  return state->try_write(*this);
+}
+
+void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
+  waiter = handle;
+  state->writing = this;
+  state->arm();
+}
+
+Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Stream::Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&& other) noexcept {
+  close();
+  state_ = std::move(other.state_);
+  return *this;
+}
+Stream::~Stream() { close(); }
+
+void Stream::close() {
+  if (!state_) return;
+  TG_CHECK(!state_->reading && !state_->writing);
+  state_->shut();
+  state_->timer.disarm();
+  state_->hangup_callback = nullptr;
+  Loop& loop = state_->loop;
+  loop.retire(std::move(state_));
+}
+
+Stream Stream::adopt(Loop& loop, int fd, const Address& peer) {
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  auto state = std::make_unique<State>(loop, fd, peer);
+  loop.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, state.get());
+  return Stream(std::move(state));
+}
+
+Task<Result<Stream>> Stream::connect(Loop& loop, Address peer, TimePoint deadline) {
+  const int fd = ::socket(peer.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    co_return fail(Code::kExhausted, std::string("no socket to be had: ") + std::strerror(errno));
+  }
+  const int started = ::connect(fd, peer.raw(), peer.raw_size());
+  const int error = errno;
+  if (started < 0 && error != EINPROGRESS) {
+    ::close(fd);
+    co_return system_failure("connecting to", peer, error);
+  }
+  Stream stream = adopt(loop, fd, peer);
+  if (started < 0) {
+    stream.set_deadline(deadline);
+    State* state = stream.state_.get();
+    const Result<void> result = co_await ConnectOp{state};
+    if (!result) co_return tl::unexpected(result.error());
+    int socket_error = 0;
+    socklen_t size = sizeof socket_error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &socket_error, &size) == 0 && socket_error != 0) {
+      co_return system_failure("connecting to", peer, socket_error);
+    }
+  }
+  stream.set_deadline(TimePoint::max());
+  co_return stream;
+}
+
+const Address& Stream::peer() const { return state_->peer; }
+
+Address Stream::local() const {
+  sockaddr_storage raw{};
+  socklen_t size = sizeof raw;
+  getsockname(state_->fd, reinterpret_cast<sockaddr*>(&raw), &size);
+  return Address::from(raw);
+}
+
+Stream::ReadOp Stream::read_some(char* data, std::size_t size) { return {state_.get(), data, size}; }
+Stream::ReadOp Stream::readable() { return {state_.get(), nullptr, 0}; }
+Stream::WriteOp Stream::write_all(iovec* pieces, std::size_t count) { return {state_.get(), pieces, count}; }
+Stream::WriteOp Stream::write_all(std::string_view bytes) {
+  return {state_.get(), nullptr, 1, {const_cast<char*>(bytes.data()), bytes.size()}};
+}
+
+bool Stream::on_hangup(std::function<void()> callback) {
+  if (state_->hung_up) return false;
+  state_->hangup_callback = std::move(callback);
+  return true;
+}
+
+bool Stream::hung_up() const { return state_->hung_up; }
+
+void Stream::set_deadline(TimePoint deadline) {
+  state_->deadline = deadline;
+  if (state_->timer.armed() || state_->reading || state_->writing) state_->timer.arm(deadline);
+}
+
+void Stream::abort() {
+  if (state_) state_->fail_all(Code::kCancelled, "gave up on");
+}
+
+void Stream::finish_writing() { ::shutdown(state_->fd, SHUT_WR); }
+
+void Stream::reset_on_close() {
+  const linger at_once{1, 0};
+  setsockopt(state_->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+}  // namespace tidegate::net
