@@ -50,7 +50,7 @@ struct Stream::State final : Pollable {
   Loop& loop;
   int fd;
   Address peer;
-  bool may_read = true;  // false once the kernel said there is nothing; the next edge sets it
+  bool may_read = false;  // set by the kernel's next edge; the registration itself brings the first
   bool may_write = true;
   bool hung_up = false;
   bool failed = false;
@@ -114,8 +114,11 @@ bool Stream::State::refuse(Result<void>& result) const {
 bool Stream::State::try_read(ReadOp& op) {
   if (refuse(op.result)) return true;
   if (!may_read) return false;
-  char probe = 0;
-  const ssize_t got = op.data ? ::recv(fd, op.data, op.size, 0) : ::recv(fd, &probe, 1, MSG_PEEK);
+  if (!op.data) {
+    op.result = 0;
+    return true;
+  }
+  const ssize_t got = ::recv(fd, op.data, op.size, 0);
   if (got < 0) {
     if (would_block(errno)) {
       may_read = false;
@@ -126,7 +129,7 @@ bool Stream::State::try_read(ReadOp& op) {
     return true;
   }
   // Less than asked for means the kernel's buffer is empty, unless the end has come as well.
-  if (op.data && static_cast<std::size_t>(got) < op.size && got > 0 && !hung_up) may_read = false;
+  if (static_cast<std::size_t>(got) < op.size && got > 0 && !hung_up) may_read = false;
   op.result = static_cast<std::size_t>(got);
   return true;
 }
