@@ -1,0 +1,99 @@
+// What the picker knows of one endpoint: a cell that all workers and the scraper share, and a snapshot of it
+// as plain values, which is all that scorers ever see.
+//
+// Load truth. A scrape is old the moment it arrives. The cell counts dispatches that the last scrape cannot
+// have seen, and facts carry them beside the scraped values, so a picker that asks again at once already sees
+// its own last choice.
+//
+//   worker:   Ticket ticket = cell.dispatch();  ...  cell.finish(ticket);       exactly once each
+//   scraper:  auto mark = cell.mark();  fetch and read the page;  cell.publish(scraped, mark, now);
+//
+// A dispatch between mark() and publish() counts as unseen although the page may show it: for one scrape
+// interval the endpoint looks a little busier than it is, never idler.
+//
+// Thread: EndpointCell: any thread, wait-free. EndpointFacts: a value.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "base/clock.h"
+#include "gateway/pick/residency.h"
+
+namespace tidegate::pick {
+
+// The numbers of one scrape.
+struct Scraped {
+  float waiting = 0;
+  float running = 0;
+  float kv_usage = 0;  // 0 to 1
+};
+
+struct EndpointFacts {
+  bool healthy = true;    // answers probes and recent requests
+  bool draining = false;  // finishes what it has, takes nothing new
+  bool tried = false;     // this very request failed there already
+
+  float waiting = 0;  // as scraped
+  float running = 0;
+  float kv_usage = 0;
+  float age_s = std::numeric_limits<float>::infinity();  // of the scrape; infinite if there was none
+
+  std::uint32_t in_flight = 0;  // our requests there, over all workers
+  std::uint32_t unseen = 0;     // those of them that the scrape cannot show
+
+  AdapterPlace adapter = AdapterPlace::kNotAsked;  // where the requested adapter is on this endpoint
+};
+
+class EndpointCell {
+ public:
+  explicit EndpointCell(std::uint32_t adapter_slots = kDefaultAdapterSlots) : residency_(adapter_slots) {}
+
+  // Handed out by dispatch, handed back to finish.
+  using Ticket = std::uint64_t;
+  Ticket dispatch() {
+    in_flight_.fetch_add(1, std::memory_order_relaxed);
+    return dispatched_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+  void finish(Ticket ticket) {
+    in_flight_.fetch_sub(1, std::memory_order_relaxed);
+    if (ticket > seen_.load(std::memory_order_relaxed))
+      finished_unseen_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Call before the scrape request is sent.
+  std::uint64_t mark() const { return dispatched_.load(std::memory_order_relaxed); }
+  void publish(const Scraped& scraped, std::uint64_t mark, TimePoint now);
+
+  void set_healthy(bool healthy) { healthy_.store(healthy, std::memory_order_relaxed); }
+  void set_draining(bool draining) { draining_.store(draining, std::memory_order_relaxed); }
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  std::uint32_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+
+  Residency& residency() { return residency_; }
+  const Residency& residency() const { return residency_; }
+
+  // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model.
+  EndpointFacts facts(AdapterId adapter, TimePoint now) const;
+
+ private:
+  // Written per request; kept away from what only the scraper writes.
+  alignas(64) std::atomic<std::uint32_t> in_flight_{0};
+  std::atomic<std::uint64_t> dispatched_{0};
+  std::atomic<std::uint64_t> finished_unseen_{0};
+
+  alignas(64) std::atomic<std::uint64_t> seen_{0};  // dispatches that the last scrape may show
+  std::atomic<std::int64_t> scraped_at_ns_{std::numeric_limits<std::int64_t>::min()};
+  std::atomic<float> waiting_{0};
+  std::atomic<float> running_{0};
+  std::atomic<float> kv_usage_{0};
+  std::atomic<bool> healthy_{true};
+  std::atomic<bool> draining_{false};
+  Residency residency_;
+};
+
+}  // namespace tidegate::pick
