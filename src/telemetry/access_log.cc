@@ -1,11 +1,15 @@
 #include "telemetry/access_log.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -15,6 +19,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "telemetry/exposition.h"
 #include "telemetry/log_ring.h"
 
 namespace tidegate::telemetry {
@@ -106,38 +111,88 @@ std::size_t pack(const AccessEntry& entry, char* out) {
   return static_cast<std::size_t>(end - out);
 }
 
+// What a byte needs inside a JSON string: nothing, an escape, or (at 0x80 and above) a look at the whole
+// text.
+enum class Need : std::uint8_t { kNothing, kEscape, kUtf8 };
+constexpr std::array<Need, 256> kNeeds = [] {
+  std::array<Need, 256> needs{};
+  for (std::size_t byte = 0; byte < needs.size(); ++byte) {
+    if (byte >= 0x80) {
+      needs[byte] = Need::kUtf8;
+    } else if (byte < 0x20 || byte == 0x7F || byte == '"' || byte == '\\') {
+      needs[byte] = Need::kEscape;
+    }
+  }
+  return needs;
+}();
+
+void append_escape(std::string& line, char c) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') {
+    line += '\\';
+    line += c;
+  } else {
+    line += "\\u00";
+    line += kHex[byte >> 4];
+    line += kHex[byte & 15];
+  }
+}
+
 // JSON text: control characters, quotes and backslashes escaped; bytes that are not UTF-8 replaced, so that
 // every line parses.
 void append_json_text(std::string& line, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
+  const auto need = [](char c) { return kNeeds[static_cast<unsigned char>(c)]; };
   std::string repaired;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      repaired = clean_label_value(text, 4 * kPathMax);
-      text = repaired;
-      break;
-    }
+  if (std::any_of(text.begin(), text.end(), [&](char c) { return need(c) == Need::kUtf8; })) {
+    repaired = clean_label_value(text, 4 * kPathMax);
+    text = repaired;
   }
   line += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      line += "\\u00";
-      line += kHex[byte >> 4];
-      line += kHex[byte & 15];
-    } else {
-      line += c;
-    }
+  std::size_t plain = 0;  // where the run that needs nothing began
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (need(text[i]) != Need::kEscape) continue;
+    line.append(text, plain, i - plain);
+    append_escape(line, text[i]);
+    plain = i + 1;
   }
+  line.append(text, plain);
   line += '"';
 }
 
 void append_key(std::string& line, std::string_view key) {
   line += line.empty() || line.back() == '\n' ? "{\"" : ",\"";
   line.append(key).append("\":");
+}
+
+void append_digits(std::string& line, unsigned value, int digits) {
+  for (unsigned unit = digits == 4 ? 1000 : digits == 3 ? 100 : 10; unit > 0; unit /= 10) {
+    line += static_cast<char>('0' + value / unit % 10);
+  }
+}
+
+// As rfc3339_ms() writes it; by hand, because a log writes one per line.
+void append_time(std::string& line, std::int64_t ns) {
+  using std::chrono::floor;
+  const WallTime time{Duration(ns)};
+  const auto day = floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const auto ms = static_cast<unsigned>(floor<std::chrono::milliseconds>(time - day).count());
+  line += '"';
+  append_digits(line, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  line += '-';
+  append_digits(line, static_cast<unsigned>(date.month()), 2);
+  line += '-';
+  append_digits(line, static_cast<unsigned>(date.day()), 2);
+  line += 'T';
+  append_digits(line, ms / 3'600'000, 2);
+  line += ':';
+  append_digits(line, ms / 60'000 % 60, 2);
+  line += ':';
+  append_digits(line, ms / 1000 % 60, 2);
+  line += '.';
+  append_digits(line, ms % 1000, 3);
+  line += "Z\"";
 }
 
 template <typename T>
@@ -165,18 +220,15 @@ void append_ms(std::string& line, std::string_view key, std::int64_t ns) {
   }
   const std::int64_t us = ns / 1000;
   append_value(line, us / 1000);
-  const std::int64_t rest = us % 1000;
   line += '.';
-  line += static_cast<char>('0' + rest / 100);
-  line += static_cast<char>('0' + rest / 10 % 10);
-  line += static_cast<char>('0' + rest % 10);
+  append_digits(line, static_cast<unsigned>(us % 1000), 3);
 }
 
 void append_line(std::string& line, const char* record) {
   Numbers numbers;
   std::memcpy(&numbers, record, sizeof(numbers));
   append_key(line, "start_time");
-  append_json_text(line, rfc3339_ms(WallTime(Duration(numbers.start_ns))));
+  append_time(line, numbers.start_ns);
   const char* text = record + sizeof(Numbers);
   for (std::size_t i = 0; i < kTexts.size(); ++i) {
     append_key(line, kTexts[i].name);
@@ -206,10 +258,21 @@ int open_file(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-bool write_all(int file, std::string_view text) {
+// A pipe whose reader sleeps blocks a plain write for as long; so pipes are asked first, and are given no
+// more than what a writable pipe takes at once. `give_up` is asked while waiting.
+template <typename GiveUp>
+bool write_all(int file, std::string_view text, const GiveUp& give_up) {
+  struct stat about {};
+  const bool may_block = ::fstat(file, &about) == 0 && !S_ISREG(about.st_mode);
   while (!text.empty()) {
-    const ssize_t done = ::write(file, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
+    pollfd ready{file, POLLOUT, 0};
+    constexpr int kAskEveryMs = 100;
+    while (may_block && ::poll(&ready, 1, kAskEveryMs) == 0) {
+      if (give_up()) return false;
+    }
+    const ssize_t done =
+        ::write(file, text.data(), may_block ? std::min<std::size_t>(text.size(), PIPE_BUF) : text.size());
+    if (done < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (done <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(done));
   }
@@ -258,7 +321,7 @@ struct AccessLog::State {
     std::uint64_t total = 0;
     std::uint64_t batched = 0;
     const auto write_batch = [&] {
-      if (write_all(file, batch)) {
+      if (write_all(file, batch, [this] { return giving_up.load(std::memory_order_relaxed); })) {
         written.fetch_add(batched, std::memory_order_relaxed);
       } else {
         dropped.fetch_add(batched, std::memory_order_relaxed);
@@ -312,6 +375,8 @@ struct AccessLog::State {
   std::atomic<bool> idle{false};   // the writer has found nothing and rests
   std::atomic<bool> woken{false};  // somebody has called it since its last round
 
+  std::atomic<bool> giving_up{false};  // closing: wait no more for a reader that does not read
+
   std::mutex mutex;
   std::condition_variable wake_up;
   std::condition_variable round_over;
@@ -347,6 +412,7 @@ AccessLog::~AccessLog() {
   {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;
+    state_->giving_up = true;
     state_->wake_up.notify_all();
   }
   state_->thread.join();

@@ -72,7 +72,7 @@ class AccessLog {
   // Errors: kInvalid if the file cannot be opened or an option is out of bounds.
   static Result<std::unique_ptr<AccessLog>> open(AccessLogOptions options);
 
-  // Writes what is waiting, then stops.
+  // Writes what is waiting, then stops; what a pipe without a reader does not take is dropped.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;

@@ -125,17 +125,9 @@ TEST(AccessLog, ASlowReaderCostsEntriesAndNeverTime) {
   entry.path = "/v1/completions";
   for (int i = 0; i < 10'000; ++i) log->record(0, entry);
   EXPECT_GT(log->dropped(), 0u);
-  ::close(ends[1]);
-  std::string sink(1 << 16, '\0');
-  std::thread reader([&] {
-    while (::read(ends[0], sink.data(), sink.size()) > 0) {
-    }
-  });
-  const AccessLog* raw = log.get();
-  raw->dropped();
-  log.reset();
-  reader.join();
+  log.reset();  // does not wait for the reader either
   ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(AccessLog, ReopenFollowsARotatedFile) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 #include <mutex>
 
@@ -53,7 +54,9 @@ class Family {
         help_(help),
         labels_(std::move(labels)),
         bounds_(std::move(bounds)),
+        padded_bounds_(bounds_),
         sets_max_(options.label_sets_max) {
+    padded_bounds_.resize((bounds_.size() + 3) / 4 * 4, std::numeric_limits<double>::infinity());
     for (const std::string& label : labels_) {
       TG_CHECK(is_label_name(label) && label != "le");
       folds_.push_back(options.folds.empty() ||
@@ -65,7 +68,8 @@ class Family {
     return kind_ == kind && labels_ == labels && bounds_ == bounds;
   }
   const std::string& name() const { return name_; }
-  std::span<const double> bounds() const { return bounds_; }
+  const double* padded_bounds() const { return padded_bounds_.data(); }
+  std::size_t bounds_count() const { return bounds_.size(); }
   std::uint64_t folded() const { return folded_; }  // under the lock
 
   std::pair<std::shared_ptr<Series>, Word*> with(std::size_t shard, const LabelValues& values) {
@@ -173,6 +177,7 @@ class Family {
   std::vector<std::string> labels_;
   std::vector<bool> folds_;  // by label
   std::vector<double> bounds_;
+  std::vector<double> padded_bounds_;  // up to a multiple of 4 with +Inf, for detail::bounds_below
   std::size_t sets_max_;
   std::map<LabelValues, std::shared_ptr<Series>> series_;
   std::uint64_t folded_ = 0;
@@ -213,7 +218,7 @@ Gauge GaugeFamily::with(std::size_t shard, const LabelValues& values) {
 
 Histogram HistogramFamily::with(std::size_t shard, const LabelValues& values) {
   auto [series, cell] = family_->with(shard, values);
-  return {std::move(series), cell, family_->bounds()};
+  return {std::move(series), cell, family_->padded_bounds(), family_->bounds_count()};
 }
 
 struct Registry::State {

@@ -25,6 +25,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -53,6 +54,27 @@ inline double as_double(const Word& word) {
 }
 inline void set_double(Word& word, double value) {
   word.store(std::bit_cast<std::uint64_t>(value), std::memory_order_relaxed);
+}
+
+// How many of the bounds lie below `value`, four at a time and without a branch: with a few dozen bounds that
+// beats a search. Requires: the array reads on to a multiple of 4 with bounds that are not below anything
+// (+Inf).
+inline std::size_t bounds_below(const double* bounds, std::size_t count, double value) {
+  using Doubles = double __attribute__((vector_size(16)));
+  using Masks = std::int64_t __attribute__((vector_size(16)));
+  const Doubles wanted = {value, value};
+  Masks first = {0, 0};
+  Masks second = {0, 0};
+  for (std::size_t i = 0; i < count; i += 4) {
+    Doubles a;
+    Doubles b;
+    std::memcpy(&a, bounds + i, sizeof(a));
+    std::memcpy(&b, bounds + i + 2, sizeof(b));
+    first -= a < wanted;  // a comparison that holds is -1
+    second -= b < wanted;
+  }
+  first += second;
+  return static_cast<std::size_t>(first[0] + first[1]);
 }
 
 }  // namespace detail
@@ -104,8 +126,7 @@ class Histogram {
   void observe(double value) {
     if (buckets_ == nullptr || value != value) [[unlikely]]
       return;  // NaN would poison the sum for ever
-    std::size_t bucket = 0;
-    for (std::size_t i = 0; i < bounds_count_; ++i) bucket += bounds_[i] < value ? 1 : 0;
+    const std::size_t bucket = detail::bounds_below(bounds_, bounds_count_, value);
     detail::add(buckets_[bucket], 1);
     Word& sum = buckets_[bounds_count_ + 1];
     detail::set_double(sum, detail::as_double(sum) + value);
@@ -114,11 +135,11 @@ class Histogram {
 
  private:
   friend class HistogramFamily;
-  Histogram(std::shared_ptr<detail::Series> series, Word* buckets, std::span<const double> bounds)
-      : series_(std::move(series)), buckets_(buckets), bounds_(bounds.data()), bounds_count_(bounds.size()) {}
+  Histogram(std::shared_ptr<detail::Series> series, Word* buckets, const double* bounds, std::size_t count)
+      : series_(std::move(series)), buckets_(buckets), bounds_(bounds), bounds_count_(count) {}
   std::shared_ptr<detail::Series> series_;
-  Word* buckets_ = nullptr;  // one per bound, one for +Inf, then the sum as the bits of a double
-  const double* bounds_ = nullptr;
+  Word* buckets_ = nullptr;         // one per bound, one for +Inf, then the sum as the bits of a double
+  const double* bounds_ = nullptr;  // padded, see detail::bounds_below
   std::size_t bounds_count_ = 0;
 };
 
