@@ -1,8 +1,8 @@
 // The kinds Tidegate knows, in one explicit list (kind.cc). A new kind is a file pair and a line there.
 //
-// A kind is named by its group and kind; versions of one group share storage and are told apart by the object's own
-// apiVersion. InferencePool of inference.networking.x-k8s.io and of inference.networking.k8s.io are two kinds, as on a
-// cluster.
+// A kind is named by its group and kind; versions of one group share storage and are told apart by the
+// object's own apiVersion. InferencePool of inference.networking.x-k8s.io and of inference.networking.k8s.io
+// are two kinds, as on a cluster.
 //
 // Thread: the list is constant; any thread.
 
@@ -43,12 +43,15 @@ std::span<const Kind> kinds();
 // By "group/version" (or "v1") and kind as written in an object. Null if unknown.
 const Kind* find_kind(std::string_view api_version, std::string_view kind);
 
-// By plural, singular, short name or kind in any case, optionally with ".group": "pods", "po", "InferencePool",
-// "inferencepools.inference.networking.k8s.io". Null if unknown.
+// By plural, singular, short name or kind in any case, optionally with ".group": "pods", "po",
+// "InferencePool", "inferencepools.inference.networking.k8s.io". Null if unknown.
 const Kind* find_kind_by_name(std::string_view name);
 
-// Defaults, then metadata and kind validation: the one gate for every object, whether it comes from a file or over the
-// API. Returns all errors, not the first.
+// The kind that a document names. Errors: kInvalid with what is known.
+Result<const Kind*> kind_of(const Json& document);
+
+// Defaults, then metadata and kind validation: the one gate for every object, whether it comes from a file or
+// over the API. Returns all errors, not the first.
 std::vector<Error> admit(const Kind& kind, Json& document);
 
 }  // namespace tidegate::resource

@@ -1,8 +1,8 @@
 // One API object of any kind, as it was written and as everybody passes it around.
 //
-// The JSON document is the truth; Metadata is a decoded copy of its "metadata", because nearly every reader needs it.
-// Objects are immutable once shared: to change one, copy its JSON, change the copy, make a new Object. Typed views of
-// the rest (spec, status) are decoded by the kind's own file, e.g. inference_pool.h.
+// The JSON document is the truth; Metadata is a decoded copy of its "metadata", because nearly every reader
+// needs it. Objects are immutable once shared: to change one, copy its JSON, change the copy, make a new
+// Object. Typed views of the rest (spec, status) are decoded by the kind's own file, e.g. inference_pool.h.
 //
 // Thread: immutable; any thread.
 
@@ -50,7 +50,8 @@ using ObjectPtr = std::shared_ptr<const Object>;
 
 class Object {
  public:
-  // Takes the document over. Errors: kInvalid if apiVersion, kind or metadata are missing or of the wrong type.
+  // Takes the document over. Errors: kInvalid if apiVersion, kind or metadata are missing or of the wrong
+  // type.
   static Result<ObjectPtr> make(Json document);
 
   const std::string& api_version() const { return api_version_; }

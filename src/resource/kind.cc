@@ -1,0 +1,129 @@
+#include "resource/kind.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/ascii.h"
+#include "resource/asm_mesh_config.h"
+#include "resource/core.h"
+#include "resource/defaults.h"
+#include "resource/gateway.h"
+#include "resource/http_route.h"
+#include "resource/inference_model.h"
+#include "resource/inference_pool.h"
+#include "resource/llm_route.h"
+#include "resource/metadata.h"
+#include "resource/pod.h"
+#include "resource/reader.h"
+#include "resource/workload.h"
+
+namespace tidegate::resource {
+
+// A name without a group ("gateways") means the first kind here that answers to it.
+std::span<const Kind> kinds() {
+  static const std::vector<Kind> kKinds = {
+      pod_kind(),
+      service_kind(),
+      config_map_kind(),
+      secret_kind(),
+      namespace_kind(),
+      node_kind(),
+      event_kind(),
+      service_account_kind(),
+      persistent_volume_claim_kind(),
+      deployment_kind(),
+      replica_set_kind(),
+      lease_kind(),
+      endpoint_slice_kind(),
+      inference_pool_old_kind(),
+      inference_pool_kind(),
+      inference_model_kind(),
+      llm_route_kind(),
+      asm_mesh_config_kind(),
+      istio_gateway_kind(),
+      gateway_kind(),
+      http_route_kind(),
+  };
+  return kKinds;
+}
+
+const Kind* find_kind(std::string_view api_version, std::string_view kind) {
+  const std::size_t slash = api_version.find('/');
+  const std::string_view group =
+      slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+  const std::string_view version =
+      slash == std::string_view::npos ? api_version : api_version.substr(slash + 1);
+  for (const Kind& candidate : kinds()) {
+    if (candidate.group == group && candidate.kind == kind &&
+        std::find(candidate.versions.begin(), candidate.versions.end(), version) !=
+            candidate.versions.end()) {
+      return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+const Kind* find_kind_by_name(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  const std::string_view word = name.substr(0, dot);
+  std::string_view group = dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
+  const auto answers = [&](const Kind& kind) {
+    const auto is_word = [&](std::string_view candidate) {
+      return ascii::equals_ignoring_case(candidate, word);
+    };
+    if (dot != std::string_view::npos && kind.group != group) {
+      // kubectl also writes plural.version.group.
+      const std::size_t second = group.find('.');
+      const std::string_view version = group.substr(0, second);
+      const bool versioned =
+          second != std::string_view::npos && kind.group == group.substr(second + 1) &&
+          std::find(kind.versions.begin(), kind.versions.end(), version) != kind.versions.end();
+      if (!versioned) return false;
+    }
+    return is_word(kind.plural) || is_word(kind.singular) || is_word(kind.kind) ||
+           std::any_of(kind.short_names.begin(), kind.short_names.end(), is_word);
+  };
+  const auto all = kinds();
+  const auto found = std::find_if(all.begin(), all.end(), answers);
+  return found == all.end() ? nullptr : &*found;
+}
+
+Result<const Kind*> kind_of(const Json& document) {
+  Findings findings;
+  std::string api_version;
+  std::string kind_text;
+  {
+    Reader root(document, findings);
+    root.open();
+    api_version = root.text("apiVersion", {.need = Need::kRequired});
+    kind_text = root.text("kind", {.need = Need::kRequired});
+  }
+  if (!findings.errors.empty()) return tl::unexpected(std::move(findings.errors.front()));
+  if (const Kind* kind = find_kind(api_version, kind_text)) return kind;
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kinds()) {
+    if (kind.kind == kind_text) {
+      return invalid("apiVersion", "is \"" + api_version.substr(0, 100) + "\"; " + kind_text +
+                                       " is served in " + std::string(kind.group) +
+                                       (kind.group.empty() ? "" : "/") + std::string(kind.versions.front()));
+    }
+    names.push_back(kind.kind);
+  }
+  const std::string_view meant = nearest(kind_text, names);
+  return invalid("kind", "is \"" + kind_text.substr(0, 100) + "\" of " + api_version.substr(0, 100) +
+                             ", which is not known here" +
+                             (meant.empty() ? std::string() : "; did you mean " + std::string(meant) + "?"));
+}
+
+std::vector<Error> admit(const Kind& kind, Json& document) {
+  std::vector<Error> errors;
+  if (document.is_object()) {
+    set_metadata_defaults(kind, document);
+    if (kind.set_defaults != nullptr) kind.set_defaults(document);
+  }
+  validate_metadata(kind, document, errors);
+  if (document.is_object() && kind.validate != nullptr) kind.validate(document, errors);
+  return errors;
+}
+
+}  // namespace tidegate::resource
