@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,16 +15,19 @@
 namespace tidegate::http {
 
 struct Header {
-  std::string_view name;  // as sent; compare without case
+  std::string_view name;   // as sent; compare without case
   std::string_view value;  // without surrounding blanks
 };
 
 enum class Framing {
-  kNone,        // no body
-  kLength,      // content_length bytes
+  kNone,    // no body
+  kLength,  // content_length bytes
   kChunked,
   kUntilClose,  // responses only
 };
+
+// A message may name at most this many options in its Connection fields.
+inline constexpr std::size_t kConnectionOptionsMax = 16;
 
 struct Head {
   // Requests.
@@ -50,5 +54,17 @@ struct Head {
     return std::nullopt;
   }
 };
+
+// Calls `each(token)` for each element of a comma-separated list, blanks around it removed, empty ones
+// skipped.
+template <typename Each>
+void for_each_in_list(std::string_view value, Each each) {
+  while (!value.empty()) {
+    const std::size_t comma = value.find(',');
+    const std::string_view item = ascii::trim(value.substr(0, comma));
+    value = comma == std::string_view::npos ? std::string_view{} : value.substr(comma + 1);
+    if (!item.empty()) each(item);
+  }
+}
 
 }  // namespace tidegate::http
