@@ -18,9 +18,9 @@ namespace tidegate::resource {
 struct Condition {
   std::string type;
   std::string status;  // "True", "False" or "Unknown"
-  std::string reason;
-  std::string message;
-  std::string last_transition_time;  // RFC 3339
+  std::string reason{};
+  std::string message{};
+  std::string last_transition_time{};  // RFC 3339
   std::int64_t observed_generation = 0;
 };
 

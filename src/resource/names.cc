@@ -195,6 +195,19 @@ std::string_view nearest(std::string_view text, const std::vector<std::string_vi
       best = candidate;
     }
   }
+  if (!best.empty()) return best;
+  // Else what begins alike: targetPortNumber for targetPorts.
+  std::size_t longest = 5;
+  for (const std::string_view candidate : candidates) {
+    std::size_t alike = 0;
+    while (alike < wanted.size() && alike < candidate.size() &&
+           wanted[alike] == ascii::lower(candidate[alike]))
+      ++alike;
+    if (alike > longest) {
+      longest = alike;
+      best = candidate;
+    }
+  }
   return best;
 }
 
