@@ -20,37 +20,13 @@
 #include <vector>
 
 #include "gateway/finding.h"
-#include "gateway/rewrite/model_table.h"
+#include "gateway/pools.h"
 #include "gateway/route/table.h"
 #include "resource/object.h"
 
 namespace tidegate::gateway {
 
 using resource::ObjectPtr;
-
-struct Endpoint {
-  std::string key;      // pool id + " " + address: the same endpoint of the same pool in every snapshot
-  std::string address;  // "10.0.0.5:8000", IPv6 in brackets
-  std::string pod;      // "namespace/name"; empty if the pool lists addresses
-  std::uint32_t max_loras = 0;  // from the pod's --max-loras; 0 if not said
-};
-
-struct Pool {
-  enum Kind : std::uint8_t {
-    kInference,  // an InferencePool: bodies are read, models resolved, engines scraped
-    kService,    // a Service named by an HTTPRoute: spread by load, nothing is read or scraped
-  };
-  Kind kind = kInference;
-  std::string id;  // "InferencePool.inference.networking.x-k8s.io default/vllm-llama2-7b-pool"
-  std::string namespace_;
-  std::string name;
-  std::vector<Endpoint> endpoints;  // ready ones, sorted by address
-  rewrite::ModelTable models;       // empty for a Service
-  std::int64_t created = 0;         // Unix seconds
-  bool http2 = false;               // appProtocol kubernetes.io/h2c
-  std::string sticky_header;  // annotation tidegate.dev/sticky-header: models are drawn by its value; empty:
-                              // per request
-};
 
 enum class Protocol : std::uint8_t { kHttp, kHttps };
 
@@ -66,14 +42,20 @@ struct Listener {
 
 struct Snapshot {
   std::vector<Listener> listeners;  // by port
-  std::vector<Pool> pools;          // by id; only those that a route names or that are InferencePools
+  std::vector<Pool> pools;          // InferencePools by id, then Services as routes name them
   bool pools_enabled = true;  // ASMMeshConfig; when false InferencePools have no endpoints and answer 503
 
   const Pool* pool(std::uint32_t target) const { return target < pools.size() ? &pools[target] : nullptr; }
   const Listener* listener(std::uint16_t port) const;
 };
 
-// Everything the gateway reads, in any order.
+// A port that could not be opened. Its listener stays in the snapshot, so that it is tried again.
+struct PortProblem {
+  std::uint16_t port = 0;
+  std::string message;  // "port 8080 is in use by another program; ..."
+};
+
+// Everything the gateway reads, each kind in any order.
 struct Inputs {
   std::vector<ObjectPtr> istio_gateways;   // networking.istio.io Gateway
   std::vector<ObjectPtr> gateways;         // gateway.networking.k8s.io Gateway
@@ -84,6 +66,12 @@ struct Inputs {
   std::vector<ObjectPtr> mesh_configs;  // ASMMeshConfig
   std::vector<ObjectPtr> services;
   std::vector<ObjectPtr> pods;
+  std::vector<ObjectPtr> namespaces;  // for allowedRoutes by selector
+
+  // The GatewayClass we answer for; Gateways of other classes are somebody else's. Empty: every class, as at
+  // home, where nobody else is.
+  std::string gateway_class;
+  std::vector<PortProblem> port_problems;  // as the workers found them
 };
 
 struct Compiled {

@@ -22,7 +22,8 @@ namespace tidegate::dialect {
 struct ErrorFace {
   int status;             // HTTP
   std::string_view type;  // OpenAI's error.type
-  std::string_view code;  // OpenAI's error.code
+  std::string_view code;  // OpenAI's error.code; empty: null
+  int retry_after_s;      // for the Retry-After header; 0: none
 };
 
 // The one place that maps codes to HTTP. field "model" with kNotFound is model_not_found; field "headers" or
@@ -30,7 +31,7 @@ struct ErrorFace {
 ErrorFace face_of(const Error& error);
 
 // {"error":{"message":...,"type":...,"param":...,"code":...}}. The message is cut at 1 KiB. param is the
-// error's field, or null. With `late` the same object fits a data event after the first byte.
+// error's field, or null. The same object goes into a data event when the status is already sent.
 std::string error_body(const Error& error);
 
 // What an engine's error body says, of both of vLLM's shapes, for logs and decisions. Empty parts where it

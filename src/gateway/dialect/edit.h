@@ -42,13 +42,12 @@ class EditList {
  public:
   static constexpr std::size_t kMax = 4;
 
-  // `token` is a JSON string with its quotes (json_token). Inserts the member if the body names no model.
-  // Does nothing if the bytes are already the same.
+  // `token` is a JSON string with its quotes (json_token). A body that names no model stays as it is.
   void replace_model(const BodyFacts& facts, std::string_view token);
 
   // Asks the engine for running usage in a stream, as far as `traits` allow, beside what the client asked
   // for. A member the client set to true stays; null and false become true; others are inserted. Does nothing
-  // unless the body streams. Returns what is in force afterwards, for UsageSse.
+  // unless the body streams. What was added is injected_by(facts, traits).
   void ask_for_usage(const BodyFacts& facts, const EngineTraits& traits);
 
   bool empty() const { return count_ == 0; }
@@ -63,9 +62,5 @@ class EditList {
   std::array<Edit, kMax> edits_;  // sorted by place; none overlap
   std::size_t count_ = 0;
 };
-
-// `text` as a JSON string with its quotes. Text that is not UTF-8 gets U+FFFD for each bad byte.
-std::string json_token(std::string_view text);
-void append_json_token(std::string& out, std::string_view text);
 
 }  // namespace tidegate::dialect

@@ -42,10 +42,15 @@ class UsageScan {
   void reset();
 
  private:
-  void capture(std::string_view piece);
+  enum class Phase : std::uint8_t { kSearch, kColon, kValue, kObject };
 
-  std::string kept_;  // the end of the last piece, or a usage object so far
-  bool capturing_ = false;
+  std::string_view capture(std::string_view piece);
+  std::string_view give_up(std::string_view rest);
+  void start_capture();
+  void remember_end(std::string_view piece);
+
+  std::string kept_;  // searching: the end of the last piece; else the usage object so far
+  Phase phase_ = Phase::kSearch;
   int depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;
@@ -57,7 +62,7 @@ class UsageSse {
  public:
   // `asked` is what the client wants to see, `injected` what we added. Without an injection nothing is ever
   // cut.
-  UsageSse(const BodyFacts& asked, Injected injected);
+  explicit UsageSse(Injected injected);
   UsageSse() = default;  // looks, cuts nothing
 
   enum class Action : std::uint8_t {

@@ -22,32 +22,12 @@
 #include <vector>
 
 #include "base/random.h"
+#include "gateway/pick/candidates.h"
 #include "gateway/pick/criticality.h"
 #include "gateway/pick/endpoint.h"
+#include "gateway/pick/settings.h"
 
 namespace tidegate::pick {
-
-struct Weights {
-  float queue = 2;
-  float running = 1;
-  float kv = 1;
-  float in_flight = 1;
-  float lora = 2;
-  bool operator==(const Weights&) const = default;
-};
-
-struct Settings {
-  Weights weights;
-  // A scrape older than `fresh` loses weight linearly and none is left at `stale`.
-  Duration fresh = std::chrono::milliseconds(500);
-  Duration stale = std::chrono::seconds(10);
-  // Sheddable requests keep away from endpoints over these while others are below.
-  float headroom_waiting = 5;
-  float headroom_kv = 0.8F;
-  // Affinity counts on endpoints with load <= max * mean + slack.
-  float affinity_load_max = 1.25F;
-  float affinity_load_slack = 2;
-};
 
 struct PickRequest {
   Criticality criticality = Criticality::kStandard;
@@ -84,8 +64,7 @@ class Picker {
  private:
   Settings settings_;
   std::vector<EndpointFacts> facts_;
-  std::vector<EndpointFacts> kept_;
-  std::vector<std::uint32_t> kept_index_;
+  Candidates candidates_;
   std::vector<float> total_;
   std::vector<float> score_;
 };

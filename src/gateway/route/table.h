@@ -1,15 +1,18 @@
 // Which rule of which route a request matches: host, then path, method, headers, query.
 //
 // Both route families compile into one table per listener:
-//   HTTPRoute (Gateway API): Exact path > longest prefix (by element: /abc is not a prefix of /abcd) > regex
-//   path > method >
+//   HTTPRoute (Gateway API): Exact path > regex path (longer expression first; the API leaves its place open,
+//   and behind
+//     prefixes a "/" would shadow it) > longest prefix (by element: /abc is no prefix of /abcd) > method >
 //     header count > query count > oldest route > namespace/name > first rule.
-//   LLMRoute (ASM): rules in list order, first match wins; no path, so it stands where an HTTPRoute with "/"
-//   would, behind
-//     HTTPRoutes that say the same about path and method.
-// Hosts: exact beats wildcard, a longer wildcard beats a shorter, "*" comes last; the most specific host that
-// has a route decides alone, requests do not fall through to a less specific one. A port in Host is ignored.
-// "*.x" matches any depth, never x itself.
+//   LLMRoute (ASM): rules in list order, first match wins; it has no path, so it stands where an HTTPRoute
+//   with "/" would,
+//     behind HTTPRoutes that say the same about path and method.
+// Hosts: exact beats wildcard, a longer wildcard beats a shorter one, "*" comes last. The most specific host
+// that has a route decides alone; requests do not fall through to a less specific one. A port in Host is
+// ignored. "*.x" matches any depth, never x itself.
+//
+// The path is compared as it was sent, without its query and without decoding.
 //
 // Sources: Gateway API HTTPRoute v1; ASM LLMRoute; Istio Gateway hosts.
 // Thread: immutable once built; any thread. No allocation in match().
@@ -19,10 +22,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "http/head.h"
 
@@ -64,6 +69,8 @@ struct Rule {
   std::string name;            // may be empty
   std::vector<Match> matches;  // ORed; empty matches everything
   std::vector<Destination> destinations;
+  std::optional<Duration> request_timeout = {};  // the whole exchange, retries included; 0 turns it off
+  std::optional<Duration> attempt_timeout = {};  // one try of one endpoint; 0 turns it off
 };
 
 enum class Family : std::uint8_t { kHttpRoute, kLlmRoute };

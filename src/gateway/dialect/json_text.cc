@@ -1,0 +1,163 @@
+#include "gateway/dialect/json_text.h"
+
+#include <cstdint>
+#include <cstring>
+
+namespace tidegate::dialect {
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
+
+// Bytes of the valid UTF-8 sequence at the start of `text`; 0 if it is none. Source: Unicode 15, table 3-7.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto tail = [&](std::size_t i, unsigned low, unsigned high) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return tail(1, 0x80, 0xBF) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
+    const unsigned high = first == 0xED ? 0x9F : 0xBF;
+    return tail(1, low, high) && tail(2, 0x80, 0xBF) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const unsigned low = first == 0xF0 ? 0x90 : 0x80;
+    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
+    return tail(1, low, high) && tail(2, 0x80, 0xBF) && tail(3, 0x80, 0xBF) ? 4 : 0;
+  }
+  return 0;
+}
+
+void append_escaped(std::string& out, unsigned char c) {
+  constexpr char kHex[] = "0123456789abcdef";
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      out += "\\u00";
+      out += kHex[c >> 4];
+      out += kHex[c & 15];
+  }
+}
+
+}  // namespace
+
+void append_json_token(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && is_plain(static_cast<unsigned char>(text[plain]))) ++plain;
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const auto c = static_cast<unsigned char>(text.front());
+    if (c < 0x80) {
+      append_escaped(out, c);
+      text.remove_prefix(1);
+    } else if (const std::size_t length = utf8_length(text); length > 0) {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    } else {
+      out += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+    }
+  }
+  out += '"';
+}
+
+std::string json_token(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  append_json_token(out, text);
+  return out;
+}
+
+void JsonCursor::skip_blanks() {
+  while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
+}
+
+bool JsonCursor::at_end() {
+  skip_blanks();
+  return ok_ && at_ == text_.size();
+}
+
+char JsonCursor::peek() {
+  skip_blanks();
+  return ok_ && at_ < text_.size() ? text_[at_] : '\0';
+}
+
+bool JsonCursor::take(char c) {
+  if (peek() != c || !ok_ || at_ >= text_.size()) return false;
+  ++at_;
+  return true;
+}
+
+std::string_view JsonCursor::raw_string() {
+  if (!take('"')) {
+    fail();
+    return {};
+  }
+  const std::size_t begin = at_;
+  while (at_ < text_.size()) {
+    const char c = text_[at_];
+    if (c == '"') return text_.substr(begin, at_++ - begin);
+    at_ += c == '\\' ? 2 : 1;
+  }
+  fail();
+  return {};
+}
+
+std::string_view JsonCursor::value() {
+  const char first = peek();
+  const std::size_t begin = at_;
+  if (first == '"') {
+    raw_string();
+  } else if (first == '{' || first == '[') {
+    // Brackets are counted by kind through a small stack of bits, so "[}" is no value.
+    std::uint64_t kinds = 0;
+    int depth = 0;
+    do {
+      const char c = peek();
+      if (c == '"') {
+        raw_string();
+      } else if (c == '{' || c == '[') {
+        if (++depth > kDepthMax) fail();
+        kinds = (kinds << 1) | (c == '{' ? 1 : 0);
+        ++at_;
+      } else if (c == '}' || c == ']') {
+        if ((kinds & 1) != (c == '}' ? 1U : 0U)) fail();
+        kinds >>= 1;
+        --depth;
+        ++at_;
+      } else if (c == '\0') {
+        fail();
+      } else {
+        ++at_;
+      }
+    } while (ok_ && depth > 0);
+  } else {
+    while (at_ < text_.size() && !is_blank(text_[at_]) && std::strchr(",}]:\"{[", text_[at_]) == nullptr)
+      ++at_;
+    if (at_ == begin) fail();
+  }
+  return ok_ ? text_.substr(begin, at_ - begin) : std::string_view{};
+}
+
+}  // namespace tidegate::dialect

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "gateway/dialect/json_text.h"
+#include "gateway/dialect/usage.h"
+
+namespace tidegate::dialect {
+namespace {
+
+constexpr std::string_view kName = "\"usage\"";
+
+std::optional<std::uint64_t> count_of(std::string_view token) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  // 12.0 is a count too.
+  for (const char* p = end; p != token.data() + token.size(); ++p) {
+    if (*p != '.' && *p != '0') return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::uint64_t> read_cached(std::string_view details) {
+  std::optional<std::uint64_t> cached;
+  JsonCursor cursor(details);
+  cursor.each_member([&](std::string_view key) {
+    const std::string_view value = cursor.value();
+    if (key == "cached_tokens") cached = count_of(value);
+  });
+  return cached;
+}
+
+}  // namespace
+
+std::optional<Usage> read_usage(std::string_view object) {
+  Usage usage;
+  bool any = false;
+  std::optional<std::uint64_t> total;
+  JsonCursor cursor(object);
+  cursor.each_member([&](std::string_view key) {
+    const std::string_view value = cursor.value();
+    const auto count = [&](std::uint64_t& into) {
+      if (const auto read = count_of(value)) {
+        into = *read;
+        any = true;
+      }
+    };
+    if (key == "prompt_tokens" || key == "input_tokens") {
+      count(usage.prompt);
+    } else if (key == "completion_tokens" || key == "output_tokens") {
+      count(usage.completion);
+    } else if (key == "total_tokens") {
+      total = count_of(value);
+      any = any || total.has_value();
+    } else if (key == "prompt_tokens_details" || key == "input_tokens_details") {
+      usage.cached = read_cached(value);
+    }
+  });
+  if (!cursor.at_end() || !any) return std::nullopt;
+  usage.total = total.value_or(usage.prompt + usage.completion);
+  return usage;
+}
+
+void UsageScan::reset() {
+  kept_.clear();
+  phase_ = Phase::kSearch;
+  usage_.reset();
+}
+
+void UsageScan::feed(std::string_view piece) {
+  while (!piece.empty()) {
+    if (phase_ != Phase::kSearch) {
+      piece = capture(piece);
+      continue;
+    }
+    // The name may be cut between two pieces: look at the seam first.
+    if (!kept_.empty()) {
+      const std::size_t before = kept_.size();
+      kept_ += piece.substr(0, kName.size() - 1);
+      const std::size_t found = kept_.find(kName);
+      kept_.resize(before);
+      if (found != std::string::npos) {
+        piece.remove_prefix(found + kName.size() - before);
+        start_capture();
+        continue;
+      }
+    }
+    const void* found = memmem(piece.data(), piece.size(), kName.data(), kName.size());
+    if (found == nullptr) {
+      remember_end(piece);
+      return;
+    }
+    const auto place = static_cast<std::size_t>(static_cast<const char*>(found) - piece.data());
+    piece.remove_prefix(place + kName.size());
+    start_capture();
+  }
+}
+
+void UsageScan::remember_end(std::string_view piece) {
+  kept_ += piece.substr(piece.size() - std::min(piece.size(), kName.size() - 1));
+  if (kept_.size() > kName.size() - 1) kept_.erase(0, kept_.size() - (kName.size() - 1));
+}
+
+void UsageScan::start_capture() {
+  kept_.clear();
+  phase_ = Phase::kColon;
+  depth_ = 0;
+  in_string_ = false;
+  escaped_ = false;
+}
+
+// Takes bytes of the member's value; returns what is behind it.
+std::string_view UsageScan::capture(std::string_view piece) {
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    const char c = piece[i];
+    if (phase_ != Phase::kObject) {
+      if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+      if (phase_ == Phase::kColon && c == ':') {
+        phase_ = Phase::kValue;
+        continue;
+      }
+      if (phase_ != Phase::kValue || c != '{') return give_up(piece.substr(i));
+      phase_ = Phase::kObject;
+    }
+    if (kept_.size() == kKept) return give_up(piece.substr(i));
+    kept_ += c;
+    if (in_string_) {
+      if (escaped_) {
+        escaped_ = false;
+      } else if (c == '\\') {
+        escaped_ = true;
+      } else if (c == '"') {
+        in_string_ = false;
+      }
+    } else if (c == '"') {
+      in_string_ = true;
+    } else if (c == '{') {
+      ++depth_;
+    } else if (c == '}' && --depth_ == 0) {
+      if (auto usage = read_usage(kept_)) usage_ = usage;
+      return give_up(piece.substr(i + 1));
+    }
+  }
+  return {};
+}
+
+std::string_view UsageScan::give_up(std::string_view rest) {
+  kept_.clear();
+  phase_ = Phase::kSearch;
+  return rest;
+}
+
+}  // namespace tidegate::dialect

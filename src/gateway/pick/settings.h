@@ -1,0 +1,36 @@
+// How picks are made: weights of the scorers and the bounds that filters and affinity use. Defaults are
+// measured in the tests of rank; a pool may override them.
+//
+// Thread: values.
+
+#pragma once
+
+#include <chrono>
+
+#include "base/clock.h"
+
+namespace tidegate::pick {
+
+struct Weights {
+  float queue = 2;
+  float running = 1;
+  float kv = 1;
+  float in_flight = 1;
+  float lora = 2;
+  bool operator==(const Weights&) const = default;
+};
+
+struct Settings {
+  Weights weights;
+  // A scrape older than `fresh` loses weight linearly and none is left at `stale`.
+  Duration fresh = std::chrono::milliseconds(500);
+  Duration stale = std::chrono::seconds(10);
+  // Sheddable requests keep away from endpoints over these while others are below.
+  float headroom_waiting = 5;
+  float headroom_kv = 0.8F;
+  // Affinity counts on endpoints with load <= max * mean + slack.
+  float affinity_load_max = 1.25F;
+  float affinity_load_slack = 2;
+};
+
+}  // namespace tidegate::pick

@@ -1,0 +1,109 @@
+// Pools: what a route's destination stands for. Part of a snapshot, and how InferencePools, InferenceModels,
+// Services and pods become one.
+//
+// Endpoints of a pool are the addresses of its ready pods with each of its ports, and those of the annotation
+// tidegate.dev/endpoints. An InferenceModel belongs to the pool its poolRef names; where that names the older
+// group (which is its default) and only a pool of the newer group has the name, it belongs to that one.
+//
+// Of several InferenceModels with one modelName in one pool the oldest wins, of equally old ones the first by
+// namespace/name.
+//
+// Thread: compile functions are pure; a Pool is immutable.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/finding.h"
+#include "gateway/rewrite/model_table.h"
+#include "resource/core.h"
+#include "resource/object.h"
+#include "resource/pod.h"
+
+namespace tidegate::gateway {
+
+using resource::ObjectPtr;
+
+struct Endpoint {
+  std::string key;      // pool id + " " + address: the same endpoint of the same pool in every snapshot
+  std::string address;  // "10.0.0.5:8000", IPv6 in brackets
+  std::string pod;      // "namespace/name"; empty if the pool lists addresses
+  std::uint32_t max_loras = 0;  // from the pod's --max-loras; 0 if not said
+};
+
+struct Pool {
+  enum Kind : std::uint8_t {
+    kInference,  // an InferencePool: bodies are read, models resolved, engines scraped
+    kService,    // a Service named by an HTTPRoute: spread by load, nothing is read or scraped
+  };
+  Kind kind = kInference;
+  std::string id;  // "InferencePool.inference.networking.x-k8s.io default/vllm-llama2-7b-pool"
+  std::string namespace_;
+  std::string name;
+  std::vector<Endpoint> endpoints;  // ready ones, by address
+  rewrite::ModelTable models;       // empty for a Service
+  std::int64_t created = 0;         // Unix seconds
+  bool http2 = false;               // appProtocol kubernetes.io/h2c
+  bool enabled = true;              // false: switched off by ASMMeshConfig; has no endpoints
+  std::string sticky_header;        // lower case; models are drawn by a hash of its value; empty: per request
+};
+
+// On an InferencePool: the header whose value decides the draw.
+inline constexpr std::string_view kStickyHeaderAnnotation = "tidegate.dev/sticky-header";
+
+// The pods that may serve: ready, with an address, not leaving.
+struct ServingPod {
+  resource::Pod pod;
+  std::string name;  // "namespace/name"
+  std::uint32_t max_loras = 0;
+};
+std::vector<ServingPod> serving_pods(const std::vector<ObjectPtr>& pods);
+
+class PoolSet {
+ public:
+  PoolSet(const std::vector<ObjectPtr>& inference_pools, const std::vector<ObjectPtr>& models,
+          const std::vector<ObjectPtr>& services, const std::vector<ObjectPtr>& pods, bool enabled);
+
+  static constexpr std::uint32_t kNone = 0xFFFFFFFF;
+
+  // Index of an InferencePool; kNone if there is none.
+  std::uint32_t find(std::string_view group, const std::string& namespace_, const std::string& name) const;
+
+  enum class ServiceError { kNone, kNotFound, kNoSuchPort, kExternalName };
+  // Index of a Service's port, made at the first call.
+  std::uint32_t service(const std::string& namespace_, const std::string& name, std::uint16_t port,
+                        ServiceError& error);
+
+  const Pool& at(std::uint32_t index) const { return pools_[index]; }
+  // The InferencePool object behind an index; null for a Service.
+  ObjectPtr object(std::uint32_t index) const { return index < objects_.size() ? objects_[index] : nullptr; }
+
+  std::vector<Pool> take() { return std::move(pools_); }
+
+  // Of objects that could not be read, and of every InferenceModel, in input order.
+  std::vector<Finding> unreadable;
+  std::vector<Finding> model_findings;
+
+ private:
+  std::map<std::string, std::vector<rewrite::ModelEntry>> read_models(const std::vector<ObjectPtr>& models);
+  std::string pool_id_of(const std::string& group, const std::string& namespace_,
+                         const std::string& name) const;
+
+  std::vector<ServingPod> pods_;
+  std::map<std::string, resource::Service> services_;
+  std::vector<Pool> pools_;
+  std::vector<ObjectPtr> objects_;
+  std::map<std::string, std::uint32_t, std::less<>> index_;
+};
+
+// "2026-11-21T21:40:18Z" in Unix seconds; 0 if it is no such time.
+std::int64_t unix_seconds(std::string_view rfc3339);
+
+// The value of --max-loras among a pod's commands, also inside "sh -c" text; 0 if it is not said.
+std::uint32_t max_loras_of(const resource::PodSpec& spec);
+
+}  // namespace tidegate::gateway
