@@ -1,0 +1,44 @@
+// What a controller wants done after it has looked: a list of changes, and when it wants to look again even
+// if nothing changes. Decisions are values, so that a test can read them and nothing but the loop performs
+// them.
+//
+// Thread: a value.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cluster/client.h"
+
+namespace tidegate::loop {
+
+struct Action {
+  enum class Verb { kCreate, kUpdate, kUpdateStatus, kRemove, kBind };
+
+  Verb verb;
+  const resource::Kind* kind;
+  cluster::Key key;  // what it is about; for kCreate the name may still be generated
+  std::shared_ptr<const resource::Json> document;  // for kCreate, kUpdate, kUpdateStatus
+  std::string uid;                                 // for kRemove: of the object that was seen
+  std::string node;                                // for kBind
+  std::string why;                                 // for the log line; empty for what is not worth one
+
+  static Action create(const resource::Kind& kind, resource::Json document, std::string why = {});
+  static Action update(const resource::Kind& kind, resource::Json document, std::string why = {});
+  static Action update_status(const resource::Kind& kind, resource::Json document, std::string why = {});
+  static Action remove(const resource::Kind& kind, const resource::Object& object, std::string why = {});
+  static Action bind(const resource::Kind& pod_kind, const resource::Object& pod, std::string node,
+                     std::string why = {});
+};
+
+struct Decision {
+  std::vector<Action>
+      actions;  // in order; the first that fails ends the round and the key is tried again later
+  std::optional<Duration> again_in;
+};
+
+}  // namespace tidegate::loop
