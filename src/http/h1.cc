@@ -28,6 +28,10 @@ tl::unexpected<Error> bare_line_end() {
   return invalid("header", "has a line that does not end with CRLF; end every line with CR LF");
 }
 
+tl::unexpected<Error> too_long(std::string_view what, std::size_t limit) {
+  return fail(Code::kTooLarge, "is longer than " + std::to_string(limit) + " bytes", std::string(what));
+}
+
 tl::unexpected<Error> bad_version() {
   return invalid("version", "is not HTTP/1.0 or HTTP/1.1, the versions served here");
 }
@@ -70,6 +74,7 @@ struct Parser::State {
   }
 
   Result<std::size_t> find_end(std::string_view buffer);
+  bool start_line_is_too_long(std::size_t size) const;
   Result<void> check_start_line(std::string_view line) const;
   Result<void> run_llhttp(std::string_view bytes);
   Result<void> check_layout(std::string_view bytes);
@@ -174,15 +179,18 @@ Result<std::size_t> Parser::State::find_end(std::string_view buffer) {
     scanned = line_start = lf + 1;
   }
   scanned = end;
-  if (lines == 0 && kind == kRequest && scanned > limits.target_bytes_max + kStartLineBytesMax) {
-    return fail(Code::kTooLarge, "is longer than " + std::to_string(limits.target_bytes_max) + " bytes",
-                "target");
-  }
+  if (lines == 0 && start_line_is_too_long(scanned)) return too_long("target", limits.target_bytes_max);
   if (buffer.size() >= limits.head_bytes_max) {
     return fail(Code::kTooLarge, "is longer than " + std::to_string(limits.head_bytes_max) + " bytes",
                 "header");
   }
   return 0;
+}
+
+// No start line whose LF has not come within `size` bytes has a target within the limit. The answer is the
+// same whether the LF is there or not.
+bool Parser::State::start_line_is_too_long(std::size_t size) const {
+  return kind == kRequest && size > limits.target_bytes_max + kStartLineBytesMax;
 }
 
 // What can be said of a start line before the rest of the head is there.
@@ -191,6 +199,7 @@ Result<void> Parser::State::check_start_line(std::string_view line) const {
     if (is_version(line.substr(0, kVersion.size() + 1))) return {};
     return bad_version();
   }
+  if (start_line_is_too_long(line.size() + 1)) return too_long("target", limits.target_bytes_max);
   const std::size_t blank = line.rfind(' ');
   if (blank == std::string_view::npos || !is_version(line.substr(blank + 1))) return bad_version();
   return {};
@@ -338,6 +347,14 @@ Result<Parser::Body> Parser::State::trailer(std::string_view input) {
   return Body{consumed, {}, false};
 }
 
+int refusal_status(const Error& error) {
+  if (error.code == Code::kTooLarge) {
+    if (error.field == "target") return 414;
+    return error.field == "body" ? 413 : 431;
+  }
+  return error.field == "expect" ? 417 : 400;
+}
+
 Parser::Parser(Kind kind, HeadLimits limits) : state_(std::make_unique<State>(kind, limits)) {}
 Parser::~Parser() = default;
 Parser::Parser(Parser&&) noexcept = default;
@@ -369,8 +386,7 @@ Result<std::size_t> Parser::head(std::string_view buffer) {
   const std::string_view bytes = buffer.substr(0, *size);
   auto checked = s.run_llhttp(bytes).and_then([&] { return s.check_layout(bytes); });
   if (checked && s.head.target.size() > s.limits.target_bytes_max) {
-    checked = fail(Code::kTooLarge, "is longer than " + std::to_string(s.limits.target_bytes_max) + " bytes",
-                   "target");
+    checked = too_long("target", s.limits.target_bytes_max);
   }
   if (checked) {
     checked = s.kind == kRequest ? judge_request(s.head) : judge_response(s.head, s.response_to_head);

@@ -35,6 +35,10 @@ struct HeadLimits {
   std::size_t headers_max = 128;
 };
 
+// The status that tells a client why its request was refused, for any Error of head() or body(): 400, 413,
+// 414, 417, 431.
+int refusal_status(const Error& error);
+
 // Framing between two pieces of a chunked body: one size line with its extensions.
 inline constexpr std::size_t kChunkLineBytesMax = 1024;
 // The trailer section of a chunked body.
