@@ -30,7 +30,8 @@ struct SplitFlags {
 Result<std::vector<WeightedTarget>> weights_of(const SplitFlags& flags) {
   if (!flags.weights.empty()) return parse_weights(flags.weights);
   if (!flags.manifests.empty()) return read_weights(flags.manifests, flags.model);
-  return invalid("--weights", "is missing; give --weights name=number,... or -f with the manifest of the InferenceModel");
+  return invalid("--weights",
+                 "is missing; give --weights name=number,... or -f with the manifest of the InferenceModel");
 }
 
 int run(const SplitFlags& flags) {
@@ -41,13 +42,14 @@ int run(const SplitFlags& flags) {
     return 2;
   }
   SplitRun split;
-  split.request = {.gateway = *gateway,
-                   .host = flags.host,
-                   .model = flags.model,
-                   .prompt = flags.prompt,
-                   .max_tokens = flags.max_tokens,
-                   .stream = !flags.whole,
-                   .timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.timeout_s))};
+  split.request = {
+      .gateway = *gateway,
+      .host = flags.host,
+      .model = flags.model,
+      .prompt = flags.prompt,
+      .max_tokens = flags.max_tokens,
+      .stream = !flags.whole,
+      .timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.timeout_s))};
   split.requests = flags.requests;
   split.concurrency = flags.concurrency;
   split.progress = !flags.quiet;
@@ -62,8 +64,9 @@ void add_bench(CLI::App& app, int& status) {
   CLI::App* bench = app.add_subcommand("bench", "Put load on a running gateway and judge the answers");
   bench->require_subcommand(1);
   CLI::App* verb = bench->add_subcommand(
-      "split", "Ask for one model many times and hold who served against the weights; ends with 1 if a request "
-               "failed or the split is impossible by chance (p < 1e-6)");
+      "split",
+      "Ask for one model many times and hold who served against the weights; ends with 1 if a request "
+      "failed or the split is impossible by chance (p < 1e-6)");
   auto flags = std::make_shared<SplitFlags>();
   verb->add_option("--gateway", flags->gateway, "Address of the gateway")->capture_default_str();
   verb->add_option("--host", flags->host, "Host header")->capture_default_str();
@@ -71,10 +74,16 @@ void add_bench(CLI::App& app, int& status) {
   verb->add_option("--prompt", flags->prompt, "Prompt of every request");
   verb->add_option("--weights", flags->weights, "Expected shares: name=number,name=number");
   verb->add_option("-f,--filename", flags->manifests, "Manifest or folder that has the InferenceModel");
-  verb->add_option("--requests", flags->requests, "How many requests")->capture_default_str()->check(CLI::Range(1, 10'000'000));
-  verb->add_option("--concurrency", flags->concurrency, "How many at a time")->capture_default_str()->check(CLI::Range(1, 10'000));
+  verb->add_option("--requests", flags->requests, "How many requests")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000'000));
+  verb->add_option("--concurrency", flags->concurrency, "How many at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
   verb->add_option("--max-tokens", flags->max_tokens, "Tokens of each answer")->capture_default_str();
-  verb->add_option("--timeout", flags->timeout_s, "Seconds for one request")->capture_default_str()->check(CLI::Range(0.001, 86400.0));
+  verb->add_option("--timeout", flags->timeout_s, "Seconds for one request")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 86400.0));
   verb->add_flag("--whole", flags->whole, "Ask for whole answers instead of streams");
   verb->add_flag("--quiet", flags->quiet, "No progress on standard error");
   verb->callback([flags, &status] { status = run(*flags); });

@@ -65,7 +65,8 @@ class StreamNotes {
       if (!document.is_object()) {
         verdict = fail(Code::kInvalid, "an event of the stream is not a JSON object");
       } else if (document.contains("error")) {
-        verdict = fail(Code::kInvalid, "the stream broke off: " + document["error"].dump().substr(0, kQuotedMax));
+        verdict =
+            fail(Code::kInvalid, "the stream broke off: " + document["error"].dump().substr(0, kQuotedMax));
       } else {
         const auto choices = document.find("choices");
         if (!first_ && choices != document.end() && choices->is_array() && !choices->empty()) {

@@ -28,8 +28,8 @@ struct BenchRequest {
 };
 
 struct BenchAnswer {
-  std::string model;         // as the answer names it: who served
-  Duration first_token{};    // until the first event with a choice; of an answer in one piece, until its end
+  std::string model;       // as the answer names it: who served
+  Duration first_token{};  // until the first event with a choice; of an answer in one piece, until its end
   Duration whole{};
   std::optional<std::uint64_t> prompt_tokens;
   std::optional<std::uint64_t> completion_tokens;
@@ -42,8 +42,8 @@ class BenchClient {
   BenchClient(net::Loop& loop, const Clock& clock, const BenchRequest& request)
       : loop_(loop), clock_(clock), request_(request) {}
 
-  // Errors: what net says of a connection that cannot be made or breaks; kInvalid for an answer that is not one (any
-  // status but 200, with what the answer said).
+  // Errors: what net says of a connection that cannot be made or breaks; kInvalid for an answer that is not
+  // one (any status but 200, with what the answer said).
   net::Task<Result<BenchAnswer>> ask();
 
  private:

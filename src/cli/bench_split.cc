@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/chi_square.h"
@@ -33,7 +34,8 @@ struct Row {
 
 double quantile(std::vector<double>& values, double share) {
   if (values.empty()) return 0;
-  const auto at = std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())));
+  const auto at =
+      std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())));
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
   return values[at];
 }
@@ -41,7 +43,8 @@ double quantile(std::vector<double>& values, double share) {
 std::string group_of(const std::string& model) { return model.substr(0, model.find('-')); }
 
 // One row per target in the order of the weights, then one per model that served without being a target.
-std::vector<Row> rows_of(const std::vector<WeightedTarget>& targets, const std::vector<BenchAnswer>& answers) {
+std::vector<Row> rows_of(const std::vector<WeightedTarget>& targets,
+                         const std::vector<BenchAnswer>& answers) {
   std::vector<Row> rows;
   std::map<std::string, std::size_t> index;
   const auto row_of = [&](const std::string& model, double weight) -> Row& {
@@ -75,7 +78,8 @@ std::vector<Group> groups_of(const std::vector<Row>& rows) {
   std::vector<Group> groups;
   for (const Row& row : rows) {
     const std::string name = group_of(row.model);
-    auto found = std::find_if(groups.begin(), groups.end(), [&](const Group& group) { return group.name == name; });
+    auto found =
+        std::find_if(groups.begin(), groups.end(), [&](const Group& group) { return group.name == name; });
     if (found == groups.end()) found = groups.insert(groups.end(), Group{name, 0, 0});
     found->weight += row.weight;
     found->served += row.served;
@@ -95,9 +99,9 @@ ChiSquare test_of(const Items& items) {
 }
 
 std::string verdict_of(const ChiSquare& test) {
-  const std::string figures =
-      fmt::format("chi-square {:.2f} with {} degrees of freedom, p = {:.3g}", test.statistic,
-                  test.degrees_of_freedom, test.p);
+  if (test.degrees_of_freedom == 0 && test.p > 0) return "one target only: there is no split to test";
+  const std::string figures = fmt::format("chi-square {:.2f} with {} degrees of freedom, p = {:.3g}",
+                                          test.statistic, test.degrees_of_freedom, test.p);
   if (test.p < kImpossible) return figures + ": impossible by chance";
   return figures + (test.p < 0.01 ? ": unlikely, but chance does that" : ": as the weights say");
 }
@@ -110,14 +114,18 @@ void write_table(std::string& out, std::vector<Row>& rows, std::size_t total) {
     weight_total += row.weight;
   }
   out += fmt::format("{:{}}  {:>7}  {:>8}  {:>6}  {:>6}  {:>11}  {:>11}  {:>9}  {:>10}\n", "adapter", width,
-                     "weight", "expected", "served", "share", "TTFT p50 ms", "TTFT p99 ms", "tokens in", "tokens out");
+                     "weight", "expected", "served", "share", "TTFT p50 ms", "TTFT p99 ms", "tokens in",
+                     "tokens out");
   for (Row& row : rows) {
     const double expected = weight_total > 0 ? static_cast<double>(total) * row.weight / weight_total : 0;
     const double share = total > 0 ? 100.0 * static_cast<double>(row.served) / static_cast<double>(total) : 0;
-    const auto tokens = [&](std::uint64_t count) { return row.tokens_known ? std::to_string(count) : "unknown"; };
-    out += fmt::format("{:{}}  {:>7}  {:>8.1f}  {:>6}  {:>5.1f}%  {:>11.1f}  {:>11.1f}  {:>9}  {:>10}\n", row.model,
-                       width, row.weight, expected, row.served, share, quantile(row.first_token_ms, 0.5),
-                       quantile(row.first_token_ms, 0.99), tokens(row.prompt_tokens), tokens(row.completion_tokens));
+    const auto tokens = [&](std::uint64_t count) {
+      return row.tokens_known ? std::to_string(count) : "unknown";
+    };
+    out += fmt::format("{:{}}  {:>7}  {:>8.1f}  {:>6}  {:>5.1f}%  {:>11.1f}  {:>11.1f}  {:>9}  {:>10}\n",
+                       row.model, width, row.weight, expected, row.served, share,
+                       quantile(row.first_token_ms, 0.5), quantile(row.first_token_ms, 0.99),
+                       tokens(row.prompt_tokens), tokens(row.completion_tokens));
   }
 }
 
@@ -137,15 +145,18 @@ void write_groups(std::string& out, const std::vector<Group>& groups) {
 // A bar that is drawn anew on a terminal, and a line each tenth elsewhere.
 class Progress {
  public:
-  Progress(bool wanted, std::uint32_t total) : wanted_(wanted), terminal_(::isatty(STDERR_FILENO) == 1), total_(total) {}
+  Progress(bool wanted, std::uint32_t total)
+      : wanted_(wanted), terminal_(::isatty(STDERR_FILENO) == 1), total_(total) {}
 
   void show(std::uint32_t done, std::size_t failed) {
     const std::uint32_t step = std::max<std::uint32_t>(1, total_ / (terminal_ ? 100 : 10));
     if (!wanted_ || (done % step != 0 && done != total_)) return;
     constexpr std::uint32_t kWidth = 40;
-    const std::uint32_t filled = total_ == 0 ? kWidth : static_cast<std::uint32_t>(std::uint64_t{kWidth} * done / total_);
-    std::cerr << (terminal_ ? "\r" : "") << '[' << std::string(filled, '#') << std::string(kWidth - filled, '.') << "] "
-              << done << '/' << total_ << (failed > 0 ? ", failed " + std::to_string(failed) : "")
+    const std::uint32_t filled =
+        total_ == 0 ? kWidth : static_cast<std::uint32_t>(std::uint64_t{kWidth} * done / total_);
+    std::cerr << (terminal_ ? "\r" : "") << '[' << std::string(filled, '#')
+              << std::string(kWidth - filled, '.') << "] " << done << '/' << total_
+              << (failed > 0 ? ", failed " + std::to_string(failed) : "")
               << (terminal_ && done != total_ ? "" : "\n") << std::flush;
   }
 
@@ -245,9 +256,9 @@ Result<std::vector<WeightedTarget>> read_weights(const std::string& path, std::s
       if (!found || found->model_name != model) continue;
       std::vector<WeightedTarget> targets;
       for (const resource::TargetModel& target : found->targets) {
-        targets.push_back({target.name, static_cast<double>(target.weight.value_or(1))});
+        targets.push_back(WeightedTarget{target.name, static_cast<double>(target.weight.value_or(1))});
       }
-      if (targets.empty()) targets.push_back({found->model_name, 1});
+      if (targets.empty()) targets.push_back(WeightedTarget{found->model_name, 1});
       return targets;
     }
   }
@@ -282,14 +293,15 @@ SplitReport report_split(const std::vector<WeightedTarget>& targets, const Split
   report.passed = report.p >= kImpossible && results.failures.empty() && !results.answers.empty();
 
   write_table(report.text, rows, results.answers.size());
-  report.text += verdict_of(all) + "\n";
-  if (groups.size() > 1 && groups.size() < rows.size()) {
+  if (!results.answers.empty()) report.text += verdict_of(all) + "\n";
+  if (!results.answers.empty() && groups.size() > 1 && groups.size() < rows.size()) {
     write_groups(report.text, groups);
     report.text += verdict_of(grouped) + "\n";
   }
-  const double rate = seconds(results.took) > 0 ? static_cast<double>(results.answers.size()) / seconds(results.took) : 0;
-  report.text += fmt::format("\n{} answered, {} failed, {:.1f} s, {:.0f} requests/s\n", results.answers.size(),
-                             results.failures.size(), seconds(results.took), rate);
+  const double rate =
+      seconds(results.took) > 0 ? static_cast<double>(results.answers.size()) / seconds(results.took) : 0;
+  report.text += fmt::format("\n{} answered, {} failed, {:.1f} s, {:.0f} requests/s\n",
+                             results.answers.size(), results.failures.size(), seconds(results.took), rate);
   std::map<std::string, std::size_t> kinds;
   for (const std::string& failure : results.failures) ++kinds[failure];
   std::size_t shown = 0;

@@ -26,20 +26,25 @@ SplitResults served(const std::vector<std::pair<std::string, int>>& counts) {
   return results;
 }
 
-const std::vector<WeightedTarget> kFour = {{"sql-lora", 10}, {"sql-lora-1", 10}, {"tweet-summary", 10}, {"tweet-summary-1", 10}};
+const std::vector<WeightedTarget> kFour = {
+    {"sql-lora", 10}, {"sql-lora-1", 10}, {"tweet-summary", 10}, {"tweet-summary-1", 10}};
 
 TEST(SplitReport, AFairSplitPasses) {
   const SplitReport report = report_split(
-      kFour, served({{"sql-lora", 148}, {"sql-lora-1", 155}, {"tweet-summary", 141}, {"tweet-summary-1", 156}}));
+      kFour,
+      served({{"sql-lora", 148}, {"sql-lora-1", 155}, {"tweet-summary", 141}, {"tweet-summary-1", 156}}));
   EXPECT_TRUE(report.passed) << report.text;
   EXPECT_NE(report.text.find("sql : tweet = 303 : 297, weights 20 : 20"), std::string::npos) << report.text;
-  EXPECT_NE(report.text.find("600 answered, 0 failed, 2.0 s, 300 requests/s"), std::string::npos) << report.text;
+  EXPECT_NE(report.text.find("600 answered, 0 failed, 2.0 s, 300 requests/s"), std::string::npos)
+      << report.text;
 }
 
 TEST(SplitReport, ARowHoldsWhatWasSeen) {
   const SplitReport report = report_split({{"a", 1}, {"b", 3}}, served({{"a", 10}, {"b", 30}}));
-  EXPECT_NE(report.text.find("b              3      30.0      30   75.0%         10.0         10.0        150          90"),
-            std::string::npos)
+  EXPECT_NE(
+      report.text.find(
+          "b              3      30.0      30   75.0%         10.0         10.0        150          90"),
+      std::string::npos)
       << report.text;
 }
 
@@ -51,7 +56,8 @@ TEST(SplitReport, AnImpossibleSplitFails) {
 }
 
 TEST(SplitReport, AModelThatIsNoTargetFails) {
-  const SplitReport report = report_split({{"a", 1}, {"b", 1}}, served({{"a", 100}, {"b", 100}, {"stranger", 1}}));
+  const SplitReport report =
+      report_split({{"a", 1}, {"b", 1}}, served({{"a", 100}, {"b", 100}, {"stranger", 1}}));
   EXPECT_FALSE(report.passed);
   EXPECT_NE(report.text.find("stranger"), std::string::npos);
 }

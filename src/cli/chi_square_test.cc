@@ -12,7 +12,8 @@ namespace {
 TEST(UpperGammaShare, AgreesWithTheClosedForms) {
   for (const double x : {0.0, 1e-8, 0.1, 0.5, 1.0, 1.5, 2.0, 5.0, 20.0, 100.0, 600.0}) {
     EXPECT_NEAR(upper_gamma_share(1, x), std::exp(-x), 1e-12 * std::exp(-x) + 1e-15) << x;
-    EXPECT_NEAR(upper_gamma_share(0.5, x), std::erfc(std::sqrt(x)), 1e-10 * std::erfc(std::sqrt(x)) + 1e-14) << x;
+    EXPECT_NEAR(upper_gamma_share(0.5, x), std::erfc(std::sqrt(x)), 1e-10 * std::erfc(std::sqrt(x)) + 1e-14)
+        << x;
     for (const int n : {2, 5, 30}) {
       double term = std::exp(-x);
       double sum = 0;

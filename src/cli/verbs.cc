@@ -2,6 +2,9 @@
 
 namespace tidegate::cli {
 
-void add_all(CLI::App& app, int& status) { add_version(app, status); }
+void add_all(CLI::App& app, int& status) {
+  add_bench(app, status);
+  add_version(app, status);
+}
 
 }  // namespace tidegate::cli

@@ -21,6 +21,7 @@ namespace tidegate::cli {
 // Adds every verb to `app`. `status` must outlive the parse.
 void add_all(CLI::App& app, int& status);
 
+void add_bench(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 
 }  // namespace tidegate::cli
