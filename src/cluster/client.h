@@ -1,9 +1,9 @@
 // The cluster port: the one way every part of Tidegate reads and changes API objects.
 //
-// Behind it stands the embedded store (store/) or a Kubernetes API server. Controllers, the gateway and the machine see
-// only this header. Its rules are Kubernetes' own: every change gets a revision from one counter; an update that carries
-// a stale resourceVersion fails with kConflict; a watch starts at a revision and delivers every later change, in order,
-// once.
+// Behind it stands the embedded store (store/) or a Kubernetes API server. Controllers, the gateway and the
+// machine see only this header. Its rules are Kubernetes' own: every change gets a revision from one counter;
+// an update that carries a stale resourceVersion fails with kConflict; a watch starts at a revision and
+// delivers every later change, in order, once.
 //
 // Thread: any thread may call; calls may block for I/O. A Watch belongs to one thread, except cancel().
 // Errors: kNotFound, kConflict, kInvalid (with field), kGone (a watch position too old), kUnavailable.
@@ -41,8 +41,8 @@ enum class EventType { kAdded, kModified, kDeleted, kBookmark };
 
 struct Event {
   EventType type;
-  ObjectPtr object;         // for kDeleted the last state; null for kBookmark
-  std::uint64_t revision;   // of this change
+  ObjectPtr object;        // for kDeleted the last state; null for kBookmark
+  std::uint64_t revision;  // of this change
 };
 
 class Watch {
@@ -75,7 +75,8 @@ class Client {
 
   virtual Result<ObjectPtr> create(const Kind& kind, Json document) = 0;
 
-  // Replaces everything but status. With metadata.resourceVersion set, fails with kConflict if it is not the current.
+  // Replaces everything but status. With metadata.resourceVersion set, fails with kConflict if it is not the
+  // current.
   virtual Result<ObjectPtr> update(const Kind& kind, Json document) = 0;
 
   // Replaces status alone; generation stays.
@@ -83,8 +84,8 @@ class Client {
 
   virtual Result<ObjectPtr> patch(const Kind& kind, const Key& key, PatchType type, const Json& patch) = 0;
 
-  // Marks for deletion if finalizers remain, else removes. Pods get a deletionTimestamp and go when the machine that
-  // runs them says they have ended; `now` skips that.
+  // Marks for deletion if finalizers remain, else removes. Pods get a deletionTimestamp and go when the
+  // machine that runs them says they have ended; `now` skips that.
   virtual Result<void> remove(const Kind& kind, const Key& key, bool now = false) = 0;
 
   // Pods only: names the node. kConflict if already bound.

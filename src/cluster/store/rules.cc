@@ -1,0 +1,205 @@
+#include "cluster/store/rules.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "resource/condition.h"
+#include "resource/json.h"
+#include "resource/pod.h"
+
+namespace tidegate::cluster {
+namespace {
+
+constexpr const char* kSystemFields[] = {"uid", "creationTimestamp", "generation", "deletionTimestamp",
+                                         "deletionGracePeriodSeconds"};
+
+bool is_pod(const Kind& kind) { return kind.group.empty() && kind.kind == "Pod"; }
+
+// The one Error that a caller of the port gets: the first, with the others behind it.
+Error joined(const std::vector<Error>& errors) {
+  Error all = errors.front();
+  for (std::size_t i = 1; i < errors.size(); ++i) all.message += "; " + describe(errors[i]);
+  return all;
+}
+
+bool too_deep(const Json& value, std::size_t levels_left) {
+  if (!value.is_structured()) return false;
+  if (levels_left == 0) return true;
+  return std::any_of(value.begin(), value.end(),
+                     [&](const Json& item) { return too_deep(item, levels_left - 1); });
+}
+
+Result<void> check_bounds(const Json& document) {
+  if (too_deep(document, resource::kDepthMax)) {
+    return fail(Code::kInvalid,
+                "the object is nested deeper than " + std::to_string(resource::kDepthMax) + " levels");
+  }
+  const std::size_t bytes = resource::to_text(document).size();
+  if (bytes > resource::kObjectBytesMax) {
+    return fail(Code::kTooLarge, "the object has " + std::to_string(bytes) + " bytes; use at most " +
+                                     std::to_string(resource::kObjectBytesMax));
+  }
+  return {};
+}
+
+Result<void> admit_bounded(const Kind& kind, Json& document) {
+  if (auto bounded = check_bounds(document); !bounded) return bounded;
+  const auto errors = resource::admit(kind, document);
+  if (!errors.empty()) return tl::unexpected(joined(errors));
+  return check_bounds(document);
+}
+
+// Whether two documents differ outside metadata and status: what generation counts.
+bool same_spec(const Json& a, const Json& b) {
+  const auto counts = [](const std::string& key) { return key != "metadata" && key != "status"; };
+  const auto covers = [&](const Json& left, const Json& right) {
+    for (const auto& member : left.items()) {
+      if (!counts(member.key())) continue;
+      const auto other = right.find(member.key());
+      if (other == right.end() || !same(member.value(), *other)) return false;
+    }
+    return true;
+  };
+  return covers(a, b) && covers(b, a);
+}
+
+std::vector<std::string> added_finalizers(const Json& before, const Json& after) {
+  std::vector<std::string> added;
+  const Json old_list = before.value("finalizers", Json::array());
+  for (const Json& finalizer : after.value("finalizers", Json::array())) {
+    if (std::find(old_list.begin(), old_list.end(), finalizer) == old_list.end()) added.push_back(finalizer);
+  }
+  return added;
+}
+
+}  // namespace
+
+bool same(const Json& a, const Json& b) {
+  if (a.is_object() && b.is_object()) {
+    if (a.size() != b.size()) return false;
+    auto in_order = b.begin();
+    for (const auto& member : a.items()) {
+      const Json* other = in_order.key() == member.key() ? &*in_order : nullptr;
+      ++in_order;
+      if (other == nullptr) {
+        const auto found = b.find(member.key());
+        if (found == b.end()) return false;
+        other = &*found;
+      }
+      if (!same(member.value(), *other)) return false;
+    }
+    return true;
+  }
+  if (a.is_array() && b.is_array()) {
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](const Json& x, const Json& y) { return same(x, y); });
+  }
+  return a == b;
+}
+
+Result<Json> prepare_create(const Kind& kind, Json document, std::string_view uid, WallTime now) {
+  // A kubelet brings the status of its node along; every other status is somebody else's to write.
+  const bool keeps_status = kind.group.empty() && kind.kind == "Node";
+  if (document.is_object() && kind.has_status && !keeps_status) document.erase("status");
+  if (auto admitted = admit_bounded(kind, document); !admitted) return tl::unexpected(admitted.error());
+  Json& metadata = document["metadata"];
+  if (metadata.contains("resourceVersion") && metadata["resourceVersion"] != "") {
+    return invalid("metadata.resourceVersion", "is set on an object to be created; leave it out");
+  }
+  for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"}) {
+    metadata.erase(field);
+  }
+  metadata["uid"] = std::string(uid);
+  metadata["creationTimestamp"] = rfc3339(now);
+  metadata["generation"] = 1;
+  return document;
+}
+
+Result<Json> prepare_update(const Kind& kind, const Json& before, Json document) {
+  const Json& old_metadata = before.at("metadata");
+  if (document.is_object() && kind.has_status) {
+    document.erase("status");
+    if (before.contains("status")) document["status"] = before["status"];
+  }
+  if (auto admitted = admit_bounded(kind, document); !admitted) return tl::unexpected(admitted.error());
+  std::vector<Error> errors;
+  if (kind.validate_update != nullptr) kind.validate_update(before, document, errors);
+  if (!errors.empty()) return tl::unexpected(joined(errors));
+
+  Json& metadata = document["metadata"];
+  if (metadata.contains("uid") && !metadata["uid"].is_null() && metadata["uid"] != "" &&
+      metadata["uid"] != old_metadata.at("uid")) {
+    return fail(Code::kConflict, "the object was deleted and created anew: its uid is " +
+                                     resource::to_text(old_metadata.at("uid")) + "; read it again");
+  }
+  if (old_metadata.contains("deletionTimestamp") && !added_finalizers(old_metadata, metadata).empty()) {
+    return invalid("metadata.finalizers", "cannot grow while the object is being deleted");
+  }
+  for (const char* field : kSystemFields) {
+    metadata.erase(field);
+    if (old_metadata.contains(field)) metadata[field] = old_metadata[field];
+  }
+  metadata.erase("managedFields");
+  metadata.erase("selfLink");
+  metadata["resourceVersion"] = old_metadata.at("resourceVersion");
+  if (!same_spec(before, document))
+    metadata["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
+  return document;
+}
+
+Result<Json> prepare_status(const Kind& kind, const Json& before, const Json& document) {
+  if (!kind.has_status) return fail(Code::kNotFound, std::string(kind.kind) + " has no status");
+  if (!document.is_object()) return fail(Code::kInvalid, "the document is no object");
+  Json after = before;
+  const auto status = document.find("status");
+  if (status == document.end() || status->is_null()) {
+    after.erase("status");
+  } else if (!status->is_object()) {
+    return invalid("status", "is no object; use an object");
+  } else {
+    after["status"] = *status;
+  }
+  if (auto bounded = check_bounds(after); !bounded) return tl::unexpected(bounded.error());
+  return after;
+}
+
+Removal prepare_removal(const Kind& kind, const resource::Object& before, bool now, WallTime time) {
+  std::int64_t grace_s = 0;
+  if (is_pod(kind) && !now) {
+    // Nobody runs a pod without a node, and one that has ended has nothing to finish.
+    const auto pod = resource::Pod::from(before);
+    if (pod && !pod->spec.node_name.empty() && !pod->ended()) grace_s = pod->spec.grace_s;
+  }
+  const bool waits = grace_s > 0 || !before.metadata().finalizers.empty();
+  if (!waits) return {Removal::Step::kErase, nullptr};
+  const Json& old_metadata = before.json().at("metadata");
+  const auto old_grace = old_metadata.value("deletionGracePeriodSeconds", std::int64_t{0});
+  if (!before.metadata().deletion_timestamp.empty() && grace_s >= old_grace) {
+    return {Removal::Step::kNothing, nullptr};
+  }
+  auto document = std::make_shared<Json>(before.json());
+  Json& metadata = (*document)["metadata"];
+  metadata["deletionTimestamp"] = rfc3339(time + std::chrono::seconds(grace_s));
+  metadata["deletionGracePeriodSeconds"] = grace_s;
+  metadata["generation"] = before.metadata().generation + 1;
+  return {Removal::Step::kMark, std::move(document)};
+}
+
+Result<Json> prepare_binding(const resource::Object& pod, std::string_view node, WallTime now) {
+  if (!pod.metadata().deletion_timestamp.empty()) {
+    return fail(Code::kConflict, "pod " + pod.name() + " is being deleted, cannot be assigned to a host");
+  }
+  Json document = pod.json();
+  Json& spec = document["spec"];
+  if (spec.contains("nodeName") && spec["nodeName"].is_string() && spec["nodeName"] != "") {
+    return fail(Code::kConflict, "pod " + pod.name() + " is already assigned to node \"" +
+                                     spec["nodeName"].get<std::string>() + "\"");
+  }
+  spec["nodeName"] = std::string(node);
+  document["metadata"]["generation"] = pod.metadata().generation + 1;
+  resource::set_condition(document["status"]["conditions"],
+                          {.type = "PodScheduled", .status = "True", .reason = "Scheduled"}, rfc3339(now));
+  return document;
+}
+
+}  // namespace tidegate::cluster
