@@ -1,4 +1,4 @@
-// A client that asks a gateway for completions and notes what `tidegate bench` wants to know of the answers.
+// Asks a gateway for completions and notes what `tidegate bench` wants to know of the answers.
 //
 // Thread: the loop's own.
 
@@ -10,9 +10,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "http/client.h"
 #include "net/address.h"
-#include "net/loop.h"
-#include "net/stream.h"
 #include "net/task.h"
 
 namespace tidegate::cli {
@@ -35,24 +34,10 @@ struct BenchAnswer {
   std::optional<std::uint64_t> completion_tokens;
 };
 
-// One keep-alive connection. A request that fails closes it; the next opens another.
-class BenchClient {
- public:
-  // All three outlive the client.
-  BenchClient(net::Loop& loop, const Clock& clock, const BenchRequest& request)
-      : loop_(loop), clock_(clock), request_(request) {}
-
-  // Errors: what net says of a connection that cannot be made or breaks; kInvalid for an answer that is not
-  // one (any status but 200, with what the answer said).
-  net::Task<Result<BenchAnswer>> ask();
-
- private:
-  net::Task<Result<BenchAnswer>> exchange();
-
-  net::Loop& loop_;
-  const Clock& clock_;
-  const BenchRequest& request_;
-  net::Stream stream_;
-};
+// One completion. All arguments outlive the task.
+// Errors: what the client says of a connection that cannot be made or breaks; kInvalid for an answer that is
+// not one: any status but 200 (with what it said), a stream with an error or without its [DONE], no model.
+net::Task<Result<BenchAnswer>> ask_completion(http::Client& client, const Clock& clock,
+                                              const BenchRequest& request);
 
 }  // namespace tidegate::cli

@@ -177,11 +177,10 @@ struct Shared {
   }
 };
 
-net::Task<void> ask_in_turn(net::Loop& loop, const Clock& clock, Shared& shared) {
-  BenchClient client(loop, clock, shared.run.request);
+net::Task<void> ask_in_turn(http::Client& client, const Clock& clock, Shared& shared) {
   while (shared.started < shared.run.requests) {
     ++shared.started;
-    Result<BenchAnswer> answer = co_await client.ask();
+    Result<BenchAnswer> answer = co_await ask_completion(client, clock, shared.run.request);
     if (answer) {
       shared.results.answers.push_back(*std::move(answer));
     } else {
@@ -272,10 +271,13 @@ SplitResults run_split(const SplitRun& run) {
   Progress progress(run.progress, run.requests);
   Shared shared{run, results, progress};
   const TimePoint start = clock.now();
+  http::ClientOptions options;
+  options.idle_per_address_max = run.concurrency;
+  http::Client client(loop, options);
   net::TaskGroup clients;
   net::TaskGroup watcher;
   for (std::uint32_t i = 0; i < std::min(run.concurrency, run.requests); ++i) {
-    clients.spawn(ask_in_turn(loop, clock, shared));
+    clients.spawn(ask_in_turn(client, clock, shared));
   }
   watcher.spawn(stop_when_empty(loop, clients));
   if (!watcher.empty()) loop.run();
