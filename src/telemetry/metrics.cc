@@ -64,6 +64,11 @@ class Family {
     }
   }
 
+  // The face that set-up code holds; the family's kind says which one is given out.
+  CounterFamily counter{*this};
+  GaugeFamily gauge{*this};
+  HistogramFamily histogram{*this};
+
   bool same(Kind kind, const std::vector<std::string>& labels, const std::vector<double>& bounds) const {
     return kind_ == kind && labels_ == labels && bounds_ == bounds;
   }
@@ -228,26 +233,19 @@ struct Registry::State {
                          std::vector<std::string> labels, std::vector<double> bounds, FamilyOptions options) {
     TG_CHECK(is_metric_name(name));
     const std::lock_guard lock(core->mutex);
-    for (detail::Family& known : families) {
-      if (known.name() != name) continue;
-      TG_CHECK(known.same(kind, labels, bounds));
-      return known;
+    if (const auto known = by_name.find(name); known != by_name.end()) {
+      TG_CHECK(known->second->same(kind, labels, bounds));
+      return *known->second;
     }
-    return families.emplace_back(core, kind, name, help, std::move(labels), std::move(bounds),
-                                 std::move(options));
-  }
-
-  template <typename Facade>
-  Facade& facade(std::deque<Facade>& made, detail::Family& family) {
-    const std::lock_guard lock(core->mutex);
-    return made.emplace_back(family);
+    detail::Family& made = families.emplace_back(core, kind, name, help, std::move(labels), std::move(bounds),
+                                                 std::move(options));
+    by_name.emplace(made.name(), &made);
+    return made;
   }
 
   std::shared_ptr<detail::Core> core;
   std::deque<detail::Family> families;  // a deque, because references must stay
-  std::deque<CounterFamily> counters;
-  std::deque<GaugeFamily> gauges;
-  std::deque<HistogramFamily> histograms;
+  std::map<std::string_view, detail::Family*> by_name;
   std::mutex collectors_mutex;  // held while collectors run, so they may wait for locks of their own
   std::vector<std::function<void(ExpositionWriter&)>> collectors;
 };
@@ -257,14 +255,12 @@ Registry::~Registry() = default;
 
 CounterFamily& Registry::counter(std::string_view name, std::string_view help,
                                  std::vector<std::string> labels, FamilyOptions options) {
-  return state_->facade(state_->counters, state_->family(Kind::kCounter, name, help, std::move(labels), {},
-                                                         std::move(options)));
+  return state_->family(Kind::kCounter, name, help, std::move(labels), {}, std::move(options)).counter;
 }
 
 GaugeFamily& Registry::gauge(std::string_view name, std::string_view help, std::vector<std::string> labels,
                              FamilyOptions options) {
-  return state_->facade(state_->gauges,
-                        state_->family(Kind::kGauge, name, help, std::move(labels), {}, std::move(options)));
+  return state_->family(Kind::kGauge, name, help, std::move(labels), {}, std::move(options)).gauge;
 }
 
 HistogramFamily& Registry::histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
@@ -272,8 +268,9 @@ HistogramFamily& Registry::histogram(std::string_view name, std::string_view hel
   TG_CHECK(bounds.size() <= 64);
   TG_CHECK(std::adjacent_find(bounds.begin(), bounds.end(), std::greater_equal<>()) == bounds.end());
   TG_CHECK(std::all_of(bounds.begin(), bounds.end(), [](double bound) { return std::isfinite(bound); }));
-  return state_->facade(state_->histograms, state_->family(Kind::kHistogram, name, help, std::move(labels),
-                                                           std::move(bounds), std::move(options)));
+  return state_
+      ->family(Kind::kHistogram, name, help, std::move(labels), std::move(bounds), std::move(options))
+      .histogram;
 }
 
 void Registry::add_collector(std::function<void(ExpositionWriter&)> collector) {

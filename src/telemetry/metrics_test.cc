@@ -52,7 +52,9 @@ TEST(Counter, HandleWithoutFamilyDropsWhatItIsGiven) {
 
 TEST(Counter, FamilyAskedTwiceIsTheSame) {
   Registry registry(1);
-  registry.counter("x_total", "X.", {"l"}).with(0, {"v"}).add();
+  CounterFamily& family = registry.counter("x_total", "X.", {"l"});
+  EXPECT_EQ(&registry.counter("x_total", "X.", {"l"}), &family);
+  family.with(0, {"v"}).add();
   registry.counter("x_total", "X.", {"l"}).with(0, {"v"}).add();
   const std::string page = registry.scrape(Format::kText);
   EXPECT_TRUE(has_line(page, "x_total{l=\"v\"} 2"));
