@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# From a fresh machine to ten LoRA adapters behind one model name.
+#
+#   ./quickstart.sh            installs, builds, starts, sends 600 requests, shows the split, stays up until Ctrl-C
+#   ./quickstart.sh --once     ends after the check: 0 if no request failed and the split can be chance
+#
+# Options: --requests N (600), --data DIR (build/quickstart), --engine cpu|simulate|vllm (what `tidegate up` chooses).
+# A second run finds everything built and starts in seconds.
+
+set -euo pipefail
+cd "$(dirname "$0")"
+
+once=no requests=600 data=build/quickstart engine=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --once) once=yes ;;
+    --requests) requests=${2:?--requests needs a number}; shift ;;
+    --data) data=${2:?--data needs a folder}; shift ;;
+    --engine) engine=(--engine "${2:?--engine needs cpu, simulate or vllm}"); shift ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "quickstart: unknown option $1; see ./quickstart.sh --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+manifests=examples/lora-canary
+gateway=127.0.0.1:8080
+tidegate=build/release/tidegate
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || say() { printf '\n%s\n' "$*"; }
+
+say "1/4  Packages and build"
+tools/install build
+[ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+cmake --build --preset release --target tidegate
+
+say "2/4  Starting tidegate up with $manifests"
+mkdir -p "$data"
+log=$data/tidegate.log
+"$tidegate" up -f "$manifests" --data "$data" "${engine[@]}" >"$log" 2>&1 &
+pid=$!
+stop() {
+  trap - EXIT INT TERM
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+}
+trap stop EXIT
+trap 'stop; exit 130' INT
+trap 'stop; exit 143' TERM
+
+# Ready means that a request is answered.
+waited=0
+until "$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests 1 --timeout 5 --quiet >/dev/null 2>&1; do
+  if ! kill -0 "$pid" 2>/dev/null; then
+    printf '\ntidegate up has ended; the end of %s:\n' "$log" >&2
+    tail -n 20 "$log" >&2
+    exit 1
+  fi
+  waited=$((waited + 1))
+  if [ $waited -gt 600 ]; then
+    printf '\nno answer after two minutes; the end of %s:\n' "$log" >&2
+    tail -n 20 "$log" >&2
+    exit 1
+  fi
+  if [ -t 2 ]; then printf '\rwaiting for the engine %s ' "$(printf '%*s' $((waited / 5 % 30 + 1)) '' | tr ' ' .)" >&2; fi
+  sleep 0.2
+done
+[ -t 2 ] && printf '\r%60s\r' '' >&2
+echo "the engine answers"
+
+say "3/4  $requests requests for lora-request"
+status=0
+"$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests "$requests" || status=$?
+
+say "4/4  Where things are"
+cat <<TEXT
+  completions   curl -H 'host: test.com' http://localhost:8080/v1/completions \\
+                  -H 'Content-Type: application/json' -d '{"model":"lora-request","prompt":"San Francisco","max_tokens":32}'
+  models        curl -H 'host: test.com' http://localhost:8080/v1/models
+  metrics       http://localhost:15090/stats/prometheus
+  weights       edit $manifests/*.yaml: the split follows within a second
+  log           $log
+TEXT
+
+[ $once = yes ] && exit $status
+[ $status = 0 ] || echo "the check did not pass (status $status); everything stays up so that you can look"
+echo
+echo "Running until Ctrl-C."
+wait "$pid"
