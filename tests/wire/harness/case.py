@@ -1,0 +1,75 @@
+"""The base of every wire test."""
+
+import functools
+import shutil
+import tempfile
+import unittest
+
+from . import settings
+from .engine import FakeEngine
+from .gateway import Gateway
+
+
+def slow(test):
+    """Marks a test that --quick leaves out."""
+    @functools.wraps(test)
+    def run(self):
+        if settings.QUICK:
+            self.skipTest("takes more than a few seconds; not with --quick")
+        test(self)
+    return run
+
+
+def needs(path, what):
+    """Skips a test whose tool or data is not on this machine."""
+    def wrap(test):
+        @functools.wraps(test)
+        def run(self):
+            if not (path.exists() if hasattr(path, "exists") else shutil.which(path)):
+                self.skipTest(what)
+            test(self)
+        return run
+    return wrap
+
+
+class WireTest(unittest.TestCase):
+    maxDiff = 2000
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tidegate-wire-")
+        self._started = []
+        self._engines = []
+
+    def tearDown(self):
+        for started in reversed(self._started):
+            started.stop()
+        failures = [failure for engine in self._engines for failure in engine.failures]
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if failures:
+            raise AssertionError(f"an engine's script broke: {failures[0]!r}") from failures[0]
+
+    def engine(self, *script):
+        made = FakeEngine(*script)
+        self._started.append(made)
+        self._engines.append(made)
+        return made
+
+    def engines(self, count):
+        return [self.engine() for _ in range(count)]
+
+    def own(self, started):
+        """Hands over something with stop()."""
+        self._started.append(started)
+        return started
+
+    def gateway(self, manifests, **options):
+        return self.own(Gateway(self.folder, manifests, **options)).ready()
+
+    def assert_openai_error(self, answer, status, code=None):
+        self.assertEqual(answer.status, status, answer)
+        self.assertTrue((answer.header("content-type") or "").startswith("application/json"), answer.headers)
+        error = answer.json()["error"]
+        self.assertEqual(set(error) & {"message", "type", "param", "code"}, {"message", "type", "param", "code"})
+        self.assertTrue(error["message"])
+        if code is not None:
+            self.assertEqual(error["code"], code)
