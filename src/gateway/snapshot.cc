@@ -1,0 +1,106 @@
+#include "gateway/snapshot.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "gateway/attach.h"
+#include "gateway/routes.h"
+#include "resource/asm_mesh_config.h"
+#include "resource/inference_pool.h"
+
+namespace tidegate::gateway {
+namespace {
+
+constexpr std::string_view kMeshConfigName = "default";
+
+// Unset and unreadable count as on: a switch that nobody turned off is not off.
+bool pools_enabled(const std::vector<ObjectPtr>& mesh_configs) {
+  for (const ObjectPtr& object : mesh_configs) {
+    if (object->name() != kMeshConfigName) continue;
+    if (const auto config = resource::ASMMeshConfig::from(*object)) return config->inference_enabled;
+  }
+  return true;
+}
+
+std::string picker_note(const ObjectPtr& object) {
+  const auto pool = resource::InferencePool::from(*object);
+  if (!pool || !pool->picker) return "";
+  return "The picker " + pool->picker->kind + " " + pool->picker->name +
+         " is not asked: this gateway picks endpoints itself";
+}
+
+// v1alpha1 has one condition for the pool; later versions have an entry per Gateway whose routes name it.
+Finding pool_finding(const ObjectPtr& object, bool enabled, const std::vector<ParentRef>& parents) {
+  Finding finding;
+  finding.object = object;
+  const std::string note = picker_note(object);
+  Condition accepted = {"Accepted", Truth::kTrue, "Accepted", note};
+  if (!enabled) {
+    accepted = {"Accepted", Truth::kFalse, "NotSupportedByParent",
+                "ASMMeshConfig default has spec.gatewayAPIInferenceExtension.enabled: false; set it to true "
+                "to serve pools"};
+  }
+  if (object->api_version().ends_with("/v1alpha1")) {
+    finding.conditions = {{"Ready", accepted.status,
+                           accepted.status == Truth::kTrue ? "Ready" : accepted.reason, accepted.message}};
+    return finding;
+  }
+  for (const ParentRef& parent : parents) {
+    finding.parents.push_back({parent, {accepted, {"ResolvedRefs", Truth::kTrue, "ResolvedRefs", note}}});
+  }
+  return finding;
+}
+
+void append(std::vector<Finding>& all, std::vector<Finding>&& more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+const Listener* Snapshot::listener(std::uint16_t port) const {
+  const auto found =
+      std::find_if(listeners.begin(), listeners.end(), [&](const Listener& l) { return l.port == port; });
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+Compiled compile(const Inputs& inputs) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->pools_enabled = pools_enabled(inputs.mesh_configs);
+  PoolSet pools(inputs.inference_pools, inputs.inference_models, inputs.services, inputs.pods,
+                snapshot->pools_enabled);
+  ListenerSet listeners = read_listeners(inputs);
+  RouteSet routes;
+  read_llm_routes(inputs, listeners, pools, routes);
+  read_http_routes(inputs, listeners, pools, routes);
+
+  for (const auto& [port, plan] : listeners.ports) {
+    Listener listener;
+    listener.port = port;
+    listener.bind.assign(plan.bind.begin(), plan.bind.end());
+    listener.gateways.assign(plan.gateways.begin(), plan.gateways.end());
+    auto table = route::Table::build(std::move(routes.by_port[port]));
+    TG_CHECK(table.has_value());  // every expression was tried when its route was read
+    listener.routes = *std::move(table);
+    snapshot->listeners.push_back(std::move(listener));
+  }
+
+  Compiled compiled;
+  append(compiled.findings, std::move(listeners.findings));
+  append(compiled.findings, std::move(routes.findings));
+  for (const ObjectPtr& object : inputs.inference_pools) {
+    const std::string& version = object->api_version();
+    const std::uint32_t index =
+        pools.find(version.substr(0, version.find('/')), object->namespace_(), object->name());
+    if (index == PoolSet::kNone) continue;
+    compiled.findings.push_back(pool_finding(object, snapshot->pools_enabled, routes.pool_parents[index]));
+  }
+  append(compiled.findings, std::move(pools.unreadable));
+  append(compiled.findings, std::move(pools.model_findings));
+  snapshot->pools = pools.take();
+  compiled.snapshot = std::move(snapshot);
+  return compiled;
+}
+
+}  // namespace tidegate::gateway
