@@ -88,16 +88,7 @@ std::optional<Condition> refusal_of(const resource::GatewayListener& listener,
     return Condition{"Accepted", Truth::kFalse, "UnsupportedProtocol",
                      "Only protocol HTTP is served; TLS is not terminated here yet"};
   }
-  const auto twins =
-      std::count_if(gateway.listeners.begin(), gateway.listeners.end(), [&](const auto& other) {
-        return other.port == listener.port && other.protocol == listener.protocol &&
-               other.hostname == listener.hostname;
-      });
-  if (twins > 1) {
-    return Condition{
-        "Conflicted", Truth::kTrue, "HostnameConflict",
-        "Another listener of this Gateway has the same port, protocol and hostname; make them differ"};
-  }
+  // Equal port, protocol and hostname cannot occur: such a Gateway is refused when it is written.
   const bool mixed = std::any_of(gateway.listeners.begin(), gateway.listeners.end(), [&](const auto& other) {
     return other.port == listener.port && is_plain_http(other.protocol) != is_plain_http(listener.protocol);
   });

@@ -442,17 +442,19 @@ TEST(HttpRoutes, AFilterIsNeverSkipped) {
   EXPECT_EQ(answering_pool(compiled, 80, "h"), nullptr);
 }
 
-TEST(Gateways, IndistinctListenersAreAllRefused) {
+TEST(Gateways, AListenerThatCannotBeServedCostsOnlyItself) {
   Inputs inputs = gateway_api(
-      R"([{"name":"a","port":80,"protocol":"HTTP"},{"name":"b","port":80,"protocol":"HTTP"},{"name":"c","port":81,"protocol":"HTTP"},{"name":"d","port":443,"protocol":"HTTPS","tls":{"certificateRefs":[{"name":"x"}]}}])",
+      R"([{"name":"a","port":80,"protocol":"HTTP"},{"name":"b","port":80,"protocol":"HTTPS","tls":{"certificateRefs":[{"name":"x"}]}},
+          {"name":"c","port":81,"protocol":"HTTP"}])",
       kHttpToPool);
   const Compiled compiled = compile(inputs);
   ASSERT_EQ(compiled.snapshot->listeners.size(), 1U);
   EXPECT_EQ(compiled.snapshot->listeners[0].port, 81);
   EXPECT_EQ(condition(compiled, inputs.gateways[0], "Accepted"), "True ListenersNotValid");
   const auto& listeners = finding_of(compiled, inputs.gateways[0])->listeners;
-  EXPECT_EQ(listeners[0].conditions.back().reason, "HostnameConflict");
-  EXPECT_EQ(listeners[3].conditions.front().reason, "UnsupportedProtocol");
+  EXPECT_EQ(listeners[0].conditions.back().reason, "ProtocolConflict");
+  EXPECT_EQ(listeners[1].conditions.front().reason, "UnsupportedProtocol");
+  EXPECT_EQ(listeners[2].conditions.front().reason, "Accepted");
 }
 
 TEST(Gateways, AnOpenPortThatFailedIsSaid) {
