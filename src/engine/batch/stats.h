@@ -36,11 +36,9 @@ class Histogram {
   double sum_ = 0;
 };
 
-// One adapter that is not retired.
 struct AdapterLoad {
   lora::AdapterId adapter;
-  lora::Place place;
-  std::size_t running;  // sequences
+  std::size_t running;
   std::size_t waiting;
 };
 
@@ -52,7 +50,8 @@ struct Stats {
   std::size_t waiting = 0;
   std::size_t deferred = 0;  // of `waiting`: because of their adapter
   double kv_usage = 0;
-  std::vector<AdapterLoad> adapters;  // those with running or waiting sequences
+  std::vector<AdapterLoad> adapters;   // those with running or waiting sequences
+  std::vector<lora::AdapterId> slots;  // what each adapter slot holds; 0: nothing
 
   // Counters.
   std::uint64_t steps = 0;

@@ -1,8 +1,15 @@
 #include "engine/tokenizer/added_tokens.h"
 
-#include "engine/tokenizer/unicode.h"
+#include "engine/unicode/unicode.h"
 
 namespace tidegate::tokenizer {
+
+using unicode::Category;
+using unicode::category;
+using unicode::decode_utf8;
+using unicode::Decoded;
+using unicode::is_letter;
+
 namespace {
 
 bool in_word(char32_t point) {

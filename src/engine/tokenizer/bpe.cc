@@ -7,9 +7,12 @@
 #include <utility>
 
 #include "base/random.h"
-#include "engine/tokenizer/unicode.h"
+#include "engine/unicode/unicode.h"
 
 namespace tidegate::tokenizer {
+
+using unicode::decode_utf8;
+
 namespace {
 
 constexpr Token kNone = -1;

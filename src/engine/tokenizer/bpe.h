@@ -1,7 +1,9 @@
-// Byte-pair encoding: from a word to token ids by merging the pair of lowest rank, leftmost first, until none is left.
+// Byte-pair encoding: from a word to token ids by merging the pair of lowest rank, leftmost first, until none
+// is left.
 //
 // A word starts as one symbol per byte (byte-level vocabularies) or per character with bytes as the fallback
-// (SentencePiece-like vocabularies). Cost is O(n log n) in the word's length, so a word may be a whole prompt.
+// (SentencePiece-like vocabularies). Cost is O(n log n) in the word's length, so a word may be a whole
+// prompt.
 //
 // Thread: immutable once made; any thread may encode.
 // Source: huggingface/tokenizers models/bpe/{model,word}.rs.

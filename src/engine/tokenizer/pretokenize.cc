@@ -1,9 +1,16 @@
 #include "engine/tokenizer/pretokenize.h"
 
 #include "base/ascii.h"
-#include "engine/tokenizer/unicode.h"
+#include "engine/unicode/unicode.h"
 
 namespace tidegate::tokenizer {
+
+using unicode::Category;
+using unicode::category;
+using unicode::decode_utf8;
+using unicode::Decoded;
+using unicode::is_letter;
+
 namespace {
 
 constexpr std::string_view kLlama3Expression =
@@ -33,9 +40,7 @@ struct At {
   bool other() const { return !end() && !letter() && !number() && !space(); }
   // Neither letter nor digit nor line end: what may stand before a word and belongs to it.
   bool lead() const { return !end() && !letter() && !number() && !line_end(); }
-  bool upper() const {
-    return category == Category::kUpper || category == Category::kTitle || caseless();
-  }
+  bool upper() const { return category == Category::kUpper || category == Category::kTitle || caseless(); }
   bool lower() const { return category == Category::kLower || caseless(); }
   bool caseless() const {
     return category == Category::kModifier || category == Category::kLetter || category == Category::kMark;
@@ -162,9 +167,8 @@ std::size_t first_word(CutRule rule, std::string_view text) {
   const std::size_t skip = first.point == ' ' ? 1 : 0;
   if (at(text, skip).other()) {
     const std::size_t end = run(text, skip, [](const At& c) { return c.other(); });
-    return run(text, end, [rule](const At& c) {
-      return c.line_end() || (rule == CutRule::kTekken && c.point == '/');
-    });
+    return run(text, end,
+               [rule](const At& c) { return c.line_end() || (rule == CutRule::kTekken && c.point == '/'); });
   }
   return blanks(text, true);
 }

@@ -5,9 +5,13 @@
 #include <array>
 #include <unordered_map>
 
-#include "engine/tokenizer/unicode.h"
+#include "engine/unicode/unicode.h"
 
 namespace tidegate::tokenizer {
+
+using unicode::decode_utf8;
+using unicode::Decoded;
+
 namespace {
 
 using simdjson::dom::array;
@@ -16,7 +20,7 @@ using simdjson::dom::object;
 
 constexpr int kNestingMax = 8;  // of Sequence inside Sequence
 
-bool absent(const simdjson::simdjson_result<element>& value) { return value.error() || value.value().is_null(); }
+bool absent(simdjson::simdjson_result<element> value) { return value.error() || value.value().is_null(); }
 
 std::string text_of(element value, const char* key, std::string_view otherwise = {}) {
   std::string_view text;
@@ -59,7 +63,8 @@ Result<void> read_vocabulary(element model, TokenizerSpec& spec) {
       return invalid("model.vocab", "has an id that is no number below " + std::to_string(kVocabularyMax));
     }
     if (id >= spec.vocabulary.size()) spec.vocabulary.resize(id + 1);
-    if (!spec.vocabulary[id].empty()) return invalid("model.vocab", "uses id " + std::to_string(id) + " twice");
+    if (!spec.vocabulary[id].empty())
+      return invalid("model.vocab", "uses id " + std::to_string(id) + " twice");
     spec.vocabulary[id] = std::string(token);
   }
   return {};
@@ -96,7 +101,8 @@ Result<void> read_model(element root, TokenizerSpec& spec) {
   const std::string type = text_of(model, "type", "BPE");
   if (type != "BPE") return unsupported("model", type);
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (!text_of(model, affix).empty()) return invalid(std::string("model.") + affix, "is set, which is unsupported here");
+    if (!text_of(model, affix).empty())
+      return invalid(std::string("model.") + affix, "is set, which is unsupported here");
   }
   if (auto done = read_vocabulary(model, spec); !done) return done;
   if (auto done = read_merges(model, spec); !done) return done;
@@ -186,9 +192,12 @@ Result<void> read_pre_tokenizer(element root, TokenizerSpec& spec) {
       if (flag_of(step, "use_regex", true)) spec.words.cuts.push_back(CutRule::kGpt2);
     } else if (type == "Split") {
       std::string_view expression;
-      if (step["pattern"]["Regex"].get(expression)) return invalid(field + ".pattern", "is no regular expression");
+      if (step["pattern"]["Regex"].get(expression))
+        return invalid(field + ".pattern", "is no regular expression");
       const auto rule = cut_rule(expression);
-      if (!rule) return invalid(field + ".pattern", "is an expression that is unsupported here: " + std::string(expression));
+      if (!rule)
+        return invalid(field + ".pattern",
+                       "is an expression that is unsupported here: " + std::string(expression));
       if (flag_of(step, "invert") || text_of(step, "behavior") != "Isolated") {
         return invalid(field, "is not isolating its matches, which is unsupported here");
       }
@@ -221,7 +230,8 @@ Result<void> read_template(element step, const std::string& field, TokenizerSpec
     }
     for (const element value : ids) {
       std::uint64_t id = 0;
-      if (value.get(id) || id >= kVocabularyMax) return invalid(field + ".special_tokens", "has an id out of range");
+      if (value.get(id) || id >= kVocabularyMax)
+        return invalid(field + ".special_tokens", "has an id out of range");
       (seen_text ? spec.after : spec.before).push_back(static_cast<Token>(id));
     }
   }
@@ -250,7 +260,8 @@ Result<void> read_decoder(element root, TokenizerSpec& spec) {
       return {};
     } else if (type == "Replace") {
       std::string_view from;
-      if (step["pattern"]["String"].get(from) || from.empty()) return invalid(field + ".pattern", "is no plain string");
+      if (step["pattern"]["String"].get(from) || from.empty())
+        return invalid(field + ".pattern", "is no plain string");
       text.replace.emplace_back(from, text_of(step, "content"));
     } else if (type == "Metaspace") {
       auto metaspace = read_metaspace(step, field);
@@ -259,8 +270,10 @@ Result<void> read_decoder(element root, TokenizerSpec& spec) {
       text.strip_blank = metaspace->prepend != Metaspace::Prepend::kNever;
     } else if (type == "Strip") {
       std::uint64_t start = 0, stop = 0;
-      if (text_of(step, "content") != " " || step["start"].get(start) || step["stop"].get(stop) || start > 1 || stop > 0) {
-        return invalid(field, "strips something other than one blank at the start, which is unsupported here");
+      if (text_of(step, "content") != " " || step["start"].get(start) || step["stop"].get(stop) ||
+          start > 1 || stop > 0) {
+        return invalid(field,
+                       "strips something other than one blank at the start, which is unsupported here");
       }
       text.strip_blank = start == 1;
     } else {
@@ -283,7 +296,8 @@ Result<TokenizerSpec> parse_tokenizer_json(std::string_view json) {
   }
   if (!root.is_object()) return invalid("tokenizer.json", "is not an object");
   TokenizerSpec spec;
-  for (const auto read : {read_model, read_added, read_normalizer, read_pre_tokenizer, read_post_processor, read_decoder}) {
+  for (const auto read :
+       {read_model, read_added, read_normalizer, read_pre_tokenizer, read_post_processor, read_decoder}) {
     if (auto done = read(root, spec); !done) return tl::unexpected(std::move(done.error()));
   }
   spec.bpe.byte_level = spec.words.byte_level;

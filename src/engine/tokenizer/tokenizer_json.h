@@ -1,8 +1,8 @@
 // tokenizer.json of Hugging Face's tokenizers library, read into plain data and checked.
 //
-// Only byte-pair models are read, with the normalizers, pre-tokenizers, post-processors and decoders that the Llama, Qwen
-// and Mistral families use. Anything else is an error that names the part: a tokenizer that is nearly right makes a model
-// that is quietly wrong.
+// Only byte-pair models are read, with the normalizers, pre-tokenizers, post-processors and decoders that the
+// Llama, Qwen and Mistral families use. Anything else is an error that names the part: a tokenizer that is
+// nearly right makes a model that is quietly wrong.
 //
 // Thread: pure functions.
 // Source: huggingface/tokenizers, the Serialize implementations under tokenizers/src.
@@ -24,7 +24,8 @@
 namespace tidegate::tokenizer {
 
 inline constexpr std::size_t kTokenizerBytesMax = std::size_t{128} << 20;
-inline constexpr std::size_t kVocabularyMax = std::size_t{4} << 20;  // ids; far above any published vocabulary
+inline constexpr std::size_t kVocabularyMax = std::size_t{4}
+                                              << 20;  // ids; far above any published vocabulary
 
 // A change to text before it is cut, in order.
 struct NormalStep {
@@ -51,9 +52,9 @@ struct WordRules {
 // How the strings of tokens become text again.
 struct TextRules {
   bool byte_level = false;
-  bool byte_fallback = false;                              // <0xHH> are bytes
+  bool byte_fallback = false;                                // <0xHH> are bytes
   std::vector<std::pair<std::string, std::string>> replace;  // in every token
-  bool strip_blank = false;                                // one blank at the start of a text
+  bool strip_blank = false;                                  // one blank at the start of a text
 };
 
 struct TokenizerSpec {
@@ -67,7 +68,8 @@ struct TokenizerSpec {
   std::vector<Token> before, after;  // what the post-processor puts around a text
 };
 
-// Errors: kInvalid (no JSON, wrong types, ids out of range), kInvalid with "unsupported" for a part that is not known.
+// Errors: kInvalid (no JSON, wrong types, ids out of range), kInvalid with "unsupported" for a part that is
+// not known.
 Result<TokenizerSpec> parse_tokenizer_json(std::string_view json);
 
 // The bytes of a byte-level vocabulary string; nothing if it has characters outside that alphabet.

@@ -26,7 +26,8 @@ Result<std::string> read_text_file(const std::string& path, std::size_t bytes_ma
   }
   if (static_cast<std::size_t>(status.st_size) > bytes_max) {
     return fail(Code::kTooLarge,
-                "has " + std::to_string(status.st_size) + " bytes; at most " + std::to_string(bytes_max) + " are read",
+                "has " + std::to_string(status.st_size) + " bytes; at most " + std::to_string(bytes_max) +
+                    " are read",
                 path);
   }
   std::string text(static_cast<std::size_t>(status.st_size), '\0');

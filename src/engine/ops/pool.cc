@@ -1,0 +1,81 @@
+#include "engine/ops/pool.h"
+
+#include <algorithm>
+
+namespace tidegate::ops {
+namespace {
+
+// About ten microseconds of spinning before a thread sleeps.
+constexpr int kSpins = 400;
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+Pool::Pool(std::size_t threads) {
+  threads = std::max<std::size_t>(threads, 1);
+  for (std::size_t i = 0; i < threads; ++i) scratch_.push_back(std::make_unique<Scratch>());
+  for (std::size_t i = 1; i < threads; ++i) team_.emplace_back([this, i] { work(i); });
+}
+
+Pool::~Pool() {
+  ending_.store(true, std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  for (std::thread& thread : team_) thread.join();
+}
+
+void Pool::dispatch(std::size_t count, std::size_t grain, void* context, Call call) {
+  count_ = count;
+  grain_ = grain;
+  context_ = context;
+  call_ = call;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(static_cast<std::uint32_t>(team_.size()), std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  take_pieces(*scratch_[0]);
+  int spins = 0;
+  for (std::uint32_t left = busy_.load(std::memory_order_acquire); left != 0;
+       left = busy_.load(std::memory_order_acquire)) {
+    if (++spins < kSpins) {
+      relax();
+    } else {
+      busy_.wait(left, std::memory_order_acquire);
+    }
+  }
+}
+
+void Pool::take_pieces(Scratch& scratch) {
+  for (;;) {
+    const std::size_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+    if (begin >= count_) return;
+    call_(context_, begin, std::min(begin + grain_, count_), scratch);
+  }
+}
+
+void Pool::work(std::size_t index) {
+  const FlushDenormals flush;
+  std::uint32_t seen = 0;
+  for (;;) {
+    int spins = 0;
+    while (epoch_.load(std::memory_order_acquire) == seen) {
+      if (++spins < kSpins) {
+        relax();
+      } else {
+        epoch_.wait(seen, std::memory_order_acquire);
+      }
+    }
+    // A new task is never posted before all have finished the last one, so exactly one epoch has passed.
+    ++seen;
+    if (ending_.load(std::memory_order_relaxed)) return;
+    take_pieces(*scratch_[index]);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+  }
+}
+
+}  // namespace tidegate::ops
