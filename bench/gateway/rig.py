@@ -23,12 +23,12 @@ def free_port(address):
         return probe.getsockname()[1]
 
 
-def wait_for(address, port, seconds=10):
+def wait_for(address, port, seconds=10, every=0.02):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
             return True
-        time.sleep(0.02)
+        time.sleep(every)
     return False
 
 
@@ -99,9 +99,9 @@ class Program:
             self.process.wait()
 
 
-def nginx(engines, port, core):
+def nginx(engines, port, core, folder="nginx"):
     """Plain proxying: no log, no buffering of streams (the engine's X-Accel-Buffering), bodies held in memory."""
-    folder = WORK / "nginx"
+    folder = WORK / folder
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     servers = "\n".join(f"    server {address};" for address in engines)
     config = folder / "nginx.conf"
@@ -145,9 +145,9 @@ http {{
     return Program("nginx", command, core, folder / "log")
 
 
-def haproxy(engines, port, core):
+def haproxy(engines, port, core, folder="haproxy"):
     """http-no-delay, because without it the events of a stream wait for each other for 100 ms."""
-    folder = WORK / "haproxy"
+    folder = WORK / folder
     folder.mkdir(parents=True, exist_ok=True)
     servers = "\n".join(f"  server e{i} {address}" for i, address in enumerate(engines))
     config = folder / "haproxy.cfg"
@@ -174,15 +174,16 @@ backend engines
     return Program("haproxy", command, core, folder / "log", libraries)
 
 
-def tidegate(engines, port, core, extra=()):
+def tidegate(engines, port, core, folder="tidegate", extra=()):
     """Everything on: JSON parse, draw over ten targets, pick over ten engines that it scrapes, metering, metrics."""
-    folder = WORK / "tidegate"
+    folder = WORK / folder
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     template = (pathlib.Path(__file__).parent / "manifests" / "canary.yaml").read_text()
     (folder / "manifests" / "canary.yaml").write_text(
         template.replace("@PORT@", str(port)).replace("@ENGINES@", ",".join(engines))
     )
-    command = [RELEASE / "tidegate", "gateway", "-f", folder / "manifests", "--workers", "1", *extra]
+    command = [RELEASE / "tidegate", "gateway", "-f", folder / "manifests", "--workers", "1",
+               "--stats-port", free_port("127.0.0.1"), *extra]
     return Program("tidegate", command, core, folder / "log")
 
 

@@ -22,6 +22,7 @@ namespace tidegate::cli {
 void add_all(CLI::App& app, int& status);
 
 void add_bench(CLI::App& app, int& status);
+void add_engine(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 
 }  // namespace tidegate::cli

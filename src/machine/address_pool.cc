@@ -9,6 +9,7 @@ namespace tidegate::machine {
 namespace {
 
 constexpr int kBitsMin = 8;
+constexpr std::uint32_t kEveryonesRange = 127u << 24;
 constexpr int kBitsMax = 24;  // 256 addresses or more
 
 std::optional<std::uint32_t> to_number(std::string_view text) {
@@ -45,6 +46,11 @@ Result<AddressPool> AddressPool::make(std::string_view range, std::uint64_t curs
                        "of 8 to 24, such as 127.64.0.0/10");
   }
   const std::uint32_t size = std::uint32_t{1} << (32 - bits);
+  if ((*first & ~(size - 1)) == kEveryonesRange) {
+    return invalid("--pod-range", "'" + std::string(range) +
+                                      "' holds 127.0.0.1, where everything else listens; use another, such as "
+                                      "127.64.0.0/10");
+  }
   return AddressPool(*first & ~(size - 1), size, cursor);
 }
 

@@ -72,9 +72,11 @@ bool Lifecycle::init_done(std::size_t index) const {
 
 bool Lifecycle::init_failed() const {
   for (std::size_t i = 0; i < states_.size(); ++i) {
-    const ContainerPlan& plan = plan_.containers[i];
-    if (plan.init && !plan.sidecar && states_[i].phase == Phase::kTerminated && states_[i].last->code != 0)
+    const ContainerState& state = states_[i];
+    if (plan_.containers[i].init && state.phase == Phase::kTerminated && state.last->code != 0 &&
+        !restarts_after(i, state.last->code)) {
       return true;
+    }
   }
   return false;
 }

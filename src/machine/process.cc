@@ -36,10 +36,12 @@ struct Pipe {
     }
     return Pipe{ends[0], ends[1]};
   }
+  void close_write() {
+    if (write >= 0) close(std::exchange(write, -1));
+  }
   void close_both() {
-    if (read >= 0) close(read);
-    if (write >= 0) close(write);
-    read = write = -1;
+    close_write();
+    if (read >= 0) close(std::exchange(read, -1));
   }
 };
 
@@ -61,10 +63,10 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = open("/dev/null", O_RDONLY);
+  const int null = open("/dev/null", O_RDWR);
   dup2(null, STDIN_FILENO);
-  dup2(out, STDOUT_FILENO);
-  dup2(err, STDERR_FILENO);
+  dup2(out >= 0 ? out : null, STDOUT_FILENO);
+  dup2(err >= 0 ? err : null, STDERR_FILENO);
   syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
   Failure failure{Stage::kDirectory, 0};
   if (chdir(directory) == 0) {
@@ -86,7 +88,9 @@ Error explain(const Failure& failure, const Command& command) {
   return {code, {}, what + ": " + std::strerror(failure.error)};
 }
 
-void make_non_blocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void make_non_blocking(int fd) {
+  if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 bool is_executable_file(const std::string& path) {
   struct stat info {};
@@ -122,9 +126,9 @@ Result<Child> spawn(const Command& command) {
   const auto environment = pointers(variables);
   const std::string directory = command.working_dir.empty() ? "/" : command.working_dir;
 
-  auto out = Pipe::make();
+  Result<Pipe> out = command.quiet ? Result<Pipe>(Pipe{}) : Pipe::make();
   if (!out) return tl::unexpected(out.error());
-  auto err = Pipe::make();
+  Result<Pipe> err = command.quiet ? Result<Pipe>(Pipe{}) : Pipe::make();
   if (!err) return out->close_both(), tl::unexpected(err.error());
   auto failed = Pipe::make();
   if (!failed) return out->close_both(), err->close_both(), tl::unexpected(failed.error());
@@ -136,9 +140,9 @@ Result<Child> spawn(const Command& command) {
            err->write, failed->write);
   }
   const int fork_error = errno;
-  close(std::exchange(out->write, -1));
-  close(std::exchange(err->write, -1));
-  close(std::exchange(failed->write, -1));
+  out->close_write();
+  err->close_write();
+  failed->close_write();
   Failure failure{};
   ssize_t got = 0;
   if (pid > 0) {

@@ -25,6 +25,7 @@ struct Command {
   std::vector<std::string> argv;
   std::map<std::string, std::string> environment;  // all of it; nothing is inherited
   std::string working_dir;                         // empty: "/"
+  bool quiet = false;                              // its output goes nowhere; Child::out and err stay -1
 };
 
 struct Child {

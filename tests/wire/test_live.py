@@ -72,7 +72,7 @@ class Live(WireTest):
     def test_a_broken_edit_changes_nothing_and_is_named(self):
         traffic = self.start({"old": 1})
         eventually(lambda: traffic.served, "traffic")
-        for broken in ("kind: [", manifests.model({"old": 0}), manifests.model({"new": 1, "old": None})):
+        for broken in ("kind: [", manifests.model({"old": -1}), manifests.model({"new": 1, "old": None})):
             self.door.write("model.yaml", broken)
             eventually(lambda: "model.yaml" in self.door.process.log(), "a line about model.yaml")
             traffic.fresh()

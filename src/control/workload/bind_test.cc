@@ -1,6 +1,5 @@
 #include "control/workload/bind.h"
 
-#include "control/workload/garbage.h"
 #include "control/workload/test_objects.h"
 #include "resource/fields.h"
 
@@ -74,22 +73,6 @@ TEST(Bind, EndedPodsHoldNothingAndLeavingOnesAreNotBound) {
 
 TEST(Bind, WithoutNodesSaysSo) {
   EXPECT_EQ(why_not(decide({}, {pod("p")}).actions.at(0)), "no nodes available to schedule pods");
-}
-
-TEST(Garbage, TakesOnlyWhatLostAllItsOwners) {
-  const ObjectPtr owned = changed(pod("p"), [](Json& json) {
-    json["metadata"]["ownerReferences"] = Json::array({Json{{"apiVersion", "apps/v1"},
-                                                            {"kind", "ReplicaSet"},
-                                                            {"name", "s"},
-                                                            {"uid", "u"},
-                                                            {"controller", true}}});
-  });
-  const resource::Kind& kind = *resource::find_kind("v1", "Pod");
-  const auto gone = [](const resource::OwnerReference&, std::string_view) { return false; };
-  const auto there = [](const resource::OwnerReference& owner, std::string_view) { return owner.uid == "u"; };
-  EXPECT_EQ(decide_garbage(kind, *owned, gone).actions.size(), 1u);
-  EXPECT_TRUE(decide_garbage(kind, *owned, there).actions.empty());
-  EXPECT_TRUE(decide_garbage(kind, *pod("free"), gone).actions.empty());
 }
 
 }  // namespace

@@ -36,9 +36,11 @@ class Histogram {
   double sum_ = 0;
 };
 
+// One adapter that is not retired.
 struct AdapterLoad {
   lora::AdapterId adapter;
-  std::size_t running;
+  lora::Place place;
+  std::size_t running;  // sequences
   std::size_t waiting;
 };
 
@@ -50,8 +52,7 @@ struct Stats {
   std::size_t waiting = 0;
   std::size_t deferred = 0;  // of `waiting`: because of their adapter
   double kv_usage = 0;
-  std::vector<AdapterLoad> adapters;   // those with running or waiting sequences
-  std::vector<lora::AdapterId> slots;  // what each adapter slot holds; 0: nothing
+  std::vector<AdapterLoad> adapters;  // those with running or waiting sequences
 
   // Counters.
   std::uint64_t steps = 0;

@@ -310,12 +310,11 @@ const Stats& Stepper::stats() {
   stats_.prefix_hits = scheduler_.prefix_hits();
   stats_.preemptions = scheduler_.preemptions();
   stats_.adapter_swaps = residency_.swaps();
-  stats_.slots.resize(residency_.slots());
-  for (std::size_t i = 0; i < stats_.slots.size(); ++i) stats_.slots[i] = residency_.in_slot(i);
   stats_.adapters.clear();
   for (lora::AdapterId id = 1; id < residency_.size(); ++id) {
-    if (residency_.users(id) == 0) continue;
-    stats_.adapters.push_back({id, residency_.running(id), residency_.users(id) - residency_.running(id)});
+    if (residency_.place(id) == lora::Place::kRetired) continue;
+    const std::size_t running = residency_.running(id);
+    stats_.adapters.push_back({id, residency_.place(id), running, residency_.users(id) - running});
   }
   return stats_;
 }

@@ -49,6 +49,8 @@ struct Profile {
   std::size_t kv_bytes_per_token = 512 * 1024;
   std::size_t context_max = 4096;
 
+  double time_scale = 1;  // everything modelled times this, adapter reads included
+
   // Simple constants in the manner of llm-d-inference-sim, added to the above.
   double prefill_fixed_ms = 0;  // per step that prefills
   double prefill_token_ms = 0;  // per prefilled token

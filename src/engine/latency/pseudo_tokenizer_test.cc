@@ -61,7 +61,8 @@ TEST(PseudoTokenizer, RoundTripsMixedScriptsAndSpaces) {
        {"Hello, World!", "  two  three   four    \n\ttab", "na\xc3\xafve caf\xc3\xa9",
         "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xb8\x96\xe7\x95\x8c",
         "emoji \xf0\x9f\x8c\x8a\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb", "ALLCAPS MiXeD cAse 007 3.14",
-        "a", " ", "                    x", "<s>special</s>", "<<s>", "xyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyZ9"}) {
+        "a", " ", "                    x", "<s>special</s>", "<<s>",
+        "xyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyZ9"}) {
     EXPECT_EQ(decode(kTokenizer.encode(text, false)), text);
   }
   EXPECT_EQ(decode(kTokenizer.encode("<s>hidden</s>", false), true), "hidden");

@@ -34,6 +34,10 @@ double jitter_factor(double sigma, Random& random) {
   return std::exp(sigma * radius * std::cos(2 * std::numbers::pi * random.unit()) - sigma * sigma / 2);
 }
 
+Duration modelled(double ms) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
+}
+
 // A plausible logprob: most tokens are likely, some are not.
 float logprob_of(std::uint64_t key) {
   const double unit = static_cast<double>(mix64(key) >> 11) * 0x1.0p-53;
@@ -120,7 +124,7 @@ Result<void> SimulatedModel::step(std::span<const Segment> segments, batch::Step
   shape_.slot_loads = std::exchange(slot_loads_, 0);
   shape_.sequences_max = capacity_.sequences_max;
   const double ms = step_ms(profile_, shape_) * jitter_factor(profile_.jitter, jitter_);
-  result.modelled = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
+  result.modelled = modelled(ms * profile_.time_scale);
   return {};
 }
 

@@ -86,7 +86,7 @@ void Answer::begin_choice(Choice& choice, std::size_t index, const batch::Output
     prompt_tokens_ += output.prompt_tokens;
     cached_tokens_ += output.cached_tokens;
   }
-  if (request_.sampling.prompt_logprobs >= 0 && output.logprobs) {
+  if (request_.prompt_logprobs && output.logprobs) {
     append_prompt_logprobs(choice.prompt_logprobs, names_, output.logprobs->prompt);
   }
   if (!request_.echo) return;

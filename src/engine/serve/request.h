@@ -47,6 +47,7 @@ struct GenerateRequest {
   bool include_usage = false;
   bool continuous_usage = false;
   bool echo = false;
+  bool prompt_logprobs = false;  // shown on their own, not only as part of an echo
   bool add_special_tokens = true;
   bool skip_special_tokens = true;
   bool return_token_ids = false;

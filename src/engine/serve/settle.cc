@@ -136,6 +136,7 @@ ApiResult<void> settle_logprobs(Draft& draft) {
   if (prompt && request.stream) {
     return bad_request("`prompt_logprobs` are not available when `stream=True`.", "prompt_logprobs");
   }
+  request.prompt_logprobs = prompt.has_value();
   // An echo with logprobs shows those of the prompt too.
   if (!prompt && request.echo && request.api == Api::kCompletion && wanted) prompt = wanted;
   if (prompt) {

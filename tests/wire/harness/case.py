@@ -39,8 +39,9 @@ class WireTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="tidegate-wire-")
         self._started = []
         self._engines = []
+        self.addCleanup(self._stop_all)  # runs even when a setUp breaks off
 
-    def tearDown(self):
+    def _stop_all(self):
         for started in reversed(self._started):
             started.stop()
         failures = [failure for engine in self._engines for failure in engine.failures]

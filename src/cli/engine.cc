@@ -1,0 +1,63 @@
+// `tidegate engine`: serve a model, or a simulation of one, on vLLM's surface.
+
+#include "engine/serve/engine.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+
+#include "cli/verbs.h"
+#include "engine/serve/flags.h"
+
+namespace tidegate::cli {
+namespace {
+
+constexpr int kUsage = 2;
+
+Result<serve::Parts> parts_of(const serve::Flags& flags) {
+  if (flags.simulate) return serve::simulated_parts(flags);
+  return invalid("--simulate", "is missing, and this build has no engine that computes; add it");
+}
+
+int run_engine(const std::vector<std::string>& args) {
+  if (!args.empty() && (args[0] == "--help" || args[0] == "-h")) {
+    std::cout << "tidegate engine [FLAGS]: serve a model on vLLM's surface\n\n" << serve::flags_help();
+    return 0;
+  }
+  const auto flags = serve::parse_flags(args, [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+  if (!flags) {
+    std::cerr << "tidegate engine: " << describe(flags.error()) << '\n';
+    return kUsage;
+  }
+  for (const std::string& note : flags->notes) std::cerr << "note: " << note << '\n';
+  auto parts = parts_of(*flags);
+  if (!parts) {
+    std::cerr << "tidegate engine: " << describe(parts.error()) << '\n';
+    return kUsage;
+  }
+  for (const std::string& note : parts->notes) std::cerr << note << '\n';
+  const auto served = serve::run(*flags, *std::move(parts), [&flags](const net::Address& address) {
+    std::cerr << "serving " << flags->served_names.front() << " on http://" << address.text() << std::endl;
+  });
+  if (served) return 0;
+  std::cerr << "tidegate engine: " << describe(served.error()) << '\n';
+  return 1;
+}
+
+}  // namespace
+
+void add_engine(CLI::App& app, int& status) {
+  CLI::App* verb = app.add_subcommand("engine", "Serve a model, or a simulation of one, on vLLM's surface");
+  // vLLM's flags have spellings of their own; they are read by engine/serve.
+  verb->prefix_command();
+  verb->set_help_flag();
+  verb->callback([verb, &status] { status = run_engine(verb->remaining()); });
+}
+
+}  // namespace tidegate::cli

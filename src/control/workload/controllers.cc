@@ -1,0 +1,118 @@
+#include "control/workload/controllers.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "control/workload/bind.h"
+#include "control/workload/deployment.h"
+#include "control/workload/endpoints.h"
+#include "resource/fields.h"
+#include "resource/selector.h"
+
+namespace tidegate::workload {
+namespace {
+
+using cluster::Key;
+using loop::Caches;
+using loop::Controller;
+using loop::Decision;
+using resource::Object;
+using resource::ObjectPtr;
+
+std::vector<ObjectPtr> owned(const Caches& caches, const resource::Kind& kind, const Object& owner) {
+  std::vector<ObjectPtr> result;
+  for (const ObjectPtr& object : caches.list(kind, owner.namespace_())) {
+    if (controlled_by(*object, owner.metadata().uid)) result.push_back(object);
+  }
+  return result;
+}
+
+Controller deployments(const Kinds& kinds) {
+  Controller controller;
+  controller.name = "deployment";
+  controller.sources = {{kinds.deployment, loop::own_key},
+                        {kinds.replica_set, loop::owner_key("Deployment")}};
+  controller.decide = [kinds](const Key& key, const Caches& caches, WallTime now) -> Decision {
+    const ObjectPtr deployment = caches.get(*kinds.deployment, key);
+    if (deployment == nullptr) return {};
+    const auto sets = owned(caches, *kinds.replica_set, *deployment);
+    std::vector<PodFacts> pods;
+    if (resource::text(deployment->json(), "spec.strategy.type") == "Recreate") {
+      for (const ObjectPtr& set : sets) {
+        for (const ObjectPtr& pod : owned(caches, *kinds.pod, *set)) pods.push_back(read_pod(pod));
+      }
+    }
+    Decision decision = decide_deployment(kinds, *deployment, sets, pods, now);
+    // Pods do not wake this controller; while Recreate waits for old ones to end, it looks.
+    if (!pods.empty()) {
+      const Duration soon = std::chrono::seconds(1);
+      decision.again_in = std::min(decision.again_in.value_or(soon), soon);
+    }
+    return decision;
+  };
+  return controller;
+}
+
+Controller replica_sets(const Kinds& kinds, Random seed) {
+  Controller controller;
+  controller.name = "replicaset";
+  controller.sources = {{kinds.replica_set, loop::own_key}, {kinds.pod, loop::owner_key("ReplicaSet")}};
+  const auto random = std::make_shared<Random>(seed);
+  controller.decide = [kinds, random](const Key& key, const Caches& caches, WallTime now) -> Decision {
+    const ObjectPtr set = caches.get(*kinds.replica_set, key);
+    if (set == nullptr) return {};
+    std::vector<PodFacts> pods;
+    for (const ObjectPtr& pod : owned(caches, *kinds.pod, *set)) pods.push_back(read_pod(pod));
+    return decide_replica_set(kinds, *set, pods, now, *random);
+  };
+  return controller;
+}
+
+// A pod concerns every Service of its namespace: one key per namespace, looked at as a whole.
+Controller services(const Kinds& kinds) {
+  const resource::Kind* service = resource::find_kind("v1", "Service");
+  const resource::Kind* slice = resource::find_kind("discovery.k8s.io/v1", "EndpointSlice");
+  TG_CHECK(service != nullptr && slice != nullptr);
+  Controller controller;
+  controller.name = "endpoints";
+  const auto whole_namespace = [](const Object& object) {
+    return std::vector<Key>{{object.namespace_(), ""}};
+  };
+  controller.sources = {{service, whole_namespace}, {kinds.pod, whole_namespace}, {slice, whole_namespace}};
+  controller.decide = [kinds, service, slice](const Key& key, const Caches& caches, WallTime) -> Decision {
+    Decision all;
+    const auto pods = caches.list(*kinds.pod, key.namespace_);
+    for (const ObjectPtr& each : caches.list(*service, key.namespace_)) {
+      const ObjectPtr present = caches.get(*slice, cluster::key_of(*each));
+      Decision one = decide_endpoints(*slice, *each, pods, present.get());
+      for (loop::Action& action : one.actions) all.actions.push_back(std::move(action));
+    }
+    return all;
+  };
+  return controller;
+}
+
+Controller binder(const Kinds& kinds) {
+  const resource::Kind* node = resource::find_kind("v1", "Node");
+  TG_CHECK(node != nullptr);
+  Controller controller;
+  controller.name = "bind";
+  const auto everything = [](const Object&) { return std::vector<Key>{{"", "all"}}; };
+  controller.sources = {{kinds.pod, everything}, {node, everything}};
+  controller.decide = [kinds, node](const Key&, const Caches& caches, WallTime now) {
+    return decide_bindings(*kinds.pod, caches.list(*node), caches.list(*kinds.pod), now);
+  };
+  return controller;
+}
+
+}  // namespace
+
+std::vector<Controller> controllers(Random random, bool bind) {
+  const Kinds kinds = Kinds::find();
+  std::vector<Controller> all = {deployments(kinds), replica_sets(kinds, random), services(kinds)};
+  if (bind) all.push_back(binder(kinds));
+  return all;
+}
+
+}  // namespace tidegate::workload

@@ -1,0 +1,158 @@
+#include "engine/serve/engine.h"
+
+#include <csignal>
+#include <utility>
+
+#include "base/log.h"
+#include "engine/latency/simulated_model.h"
+#include "engine/serve/front.h"
+#include "http/server.h"
+#include "net/signals.h"
+
+namespace tidegate::serve {
+namespace {
+
+constexpr std::size_t kBodyBytesMax = 64 * 1024 * 1024;
+constexpr std::size_t kConnectionsMax = 16'384;
+
+batch::StepperConfig stepper_config(const Flags& flags, std::size_t blocks) {
+  batch::StepperConfig config;
+  config.scheduler.sequences_max = flags.sequences_max;
+  config.scheduler.step_tokens_max = flags.step_tokens_max;
+  config.scheduler.chunk_tokens_max = flags.chunk_tokens_max;
+  config.scheduler.chunked_prefill = flags.chunked_prefill;
+  config.scheduler.prefix_caching = flags.prefix_caching;
+  config.scheduler.policy = flags.priority_policy ? batch::Policy::kPriority : batch::Policy::kFirstCome;
+  config.scheduler.block_tokens = flags.block_tokens;
+  config.scheduler.adapter_wait_max = std::chrono::milliseconds(flags.lora_wait_ms);
+  config.blocks = flags.blocks > 0 ? flags.blocks + 1 : blocks;
+  config.context_max = flags.context_max;
+  if (flags.lora) {
+    config.adapters = {.slots = flags.loras_max,
+                       .memory_max = flags.cpu_loras_max > 0 ? flags.cpu_loras_max : flags.loras_max};
+  }
+  config.adapter_rank_max = flags.lora_rank_max;
+  config.hash_seed = flags.hash_seed;
+  return config;
+}
+
+RequestRules rules_of(const Flags& flags, const Parts& parts) {
+  RequestRules rules;
+  rules.vocabulary = parts.model->facts().vocabulary;
+  rules.logprobs_max = flags.logprobs_max;
+  rules.priority_policy = flags.priority_policy;
+  rules.auto_tool_choice = flags.auto_tool_choice;
+  rules.strict_stream_options = flags.old_vllm;
+  rules.defaults = parts.defaults;
+  return rules;
+}
+
+// Ends the loop after the first signal: no new connections, running requests go on for the drain time.
+net::Task<void> end_on_signal(net::Loop& loop, net::Signals& signals, http::Server& server, Desk& desk) {
+  const int number = co_await signals.next();
+  log::info("engine", "draining", {{"signal", number}, {"requests", desk.in_flight}});
+  desk.draining = true;
+  co_await server.drain(std::chrono::seconds(desk.flags.drain_s));
+  loop.stop();
+}
+
+}  // namespace
+
+Result<Parts> simulated_parts(const Flags& flags) {
+  latency::Profile profile = latency::profile_for_model(flags.model);
+  if (!flags.simulate.value_or("").empty()) {
+    auto found = latency::find_profile(*flags.simulate);
+    if (!found) return fail(Code::kNotFound, found.error().message, "--simulate=" + *flags.simulate);
+    profile = *found;
+  }
+  profile.time_scale = flags.time_scale;
+  if (flags.first_token_ms || flags.inter_token_ms) {
+    // Constants in the manner of llm-d-inference-sim replace the profile's curve.
+    const double each = flags.inter_token_ms.value_or(0);
+    profile.fixed_ms = 0;
+    profile.linear = {{{1, each}}};
+    profile.context_us = profile.prefill_square_ms = profile.sequence_ms = 0;
+    profile.prefill_fixed_ms = std::max(0.0, flags.first_token_ms.value_or(each) - each);
+  }
+  if (flags.prefill_token_ms) profile.prefill_token_ms = *flags.prefill_token_ms;
+  if (flags.load_factor) profile.load_factor = *flags.load_factor;
+  if (flags.context_max > profile.context_max) profile.context_max = flags.context_max;
+
+  Parts parts;
+  auto tokenizer = std::make_unique<latency::PseudoTokenizer>();
+  const std::uint64_t seed = flags.seed.value_or(0);
+  const auto answers = flags.echo ? latency::Answers::kEcho : latency::Answers::kRandom;
+  parts.blocks = latency::kv_blocks(profile, flags.memory_utilization, flags.block_tokens,
+                                    flags.lora ? flags.loras_max : 0, flags.lora_rank_max, flags.gpus);
+  parts.notes.push_back("simulating profile " + std::string(profile.name) + ": " +
+                        std::to_string((parts.blocks - 1) * flags.block_tokens) + " tokens of KV cache");
+  parts.model = std::make_unique<latency::SimulatedModel>(profile, *tokenizer, seed, answers);
+  parts.tokenizer = std::move(tokenizer);
+  return parts;
+}
+
+Result<void> run(const Flags& flags, Parts parts, const std::function<void(const net::Address&)>& on_ready) {
+  const auto address = net::Address::parse(flags.host, flags.port);
+  if (!address)
+    return fail(Code::kInvalid, "is \"" + flags.host + "\"; use an IP address of this host", "--host");
+
+  net::Loop loop;
+  net::Signals signals(loop, {SIGTERM, SIGINT});
+  const SystemClock clock;
+  const batch::StepperConfig config = stepper_config(flags, parts.blocks);
+  auto stepper = batch::Stepper::make(config, *parts.model, *parts.tokenizer);
+  if (!stepper) return tl::unexpected(stepper.error());
+
+  std::function<void()> delivered;
+  Inbox inbox(loop, [&delivered] { delivered(); });
+  EngineThread engine(*std::move(stepper), *parts.model, clock,
+                      [&inbox](std::vector<batch::Output> outputs) { inbox.post(std::move(outputs)); });
+  delivered = [&engine] { engine.delivered(); };
+
+  const auto created =
+      std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count();
+  Desk desk{.flags = flags,
+            .tokenizer = *parts.tokenizer,
+            .engine = engine,
+            .inbox = inbox,
+            .loop = loop,
+            .clock = clock,
+            .random = flags.seed ? Random(*flags.seed) : Random::from_system(),
+            .catalog = Catalog(flags.served_names, flags.model, created),
+            .rules = rules_of(flags, parts),
+            .cache = {flags.block_tokens, config.blocks - 1, flags.memory_utilization, flags.prefix_caching},
+            .bodies = {},
+            .rates = {},
+            .http_counts = {}};
+  desk.ready_at = clock.now() + std::chrono::milliseconds(flags.faults.startup_delay_ms);
+  for (const LoraModule& module : flags.lora_modules) {
+    const lora::AdapterId id = engine.add_adapter({module.name, module.path});
+    desk.catalog.add({module.name, module.path, module.base, id});
+  }
+
+  http::ServerOptions options;
+  options.body_bytes_max = kBodyBytesMax;
+  options.connections_max = kConnectionsMax;
+  options.clock = &clock;
+  options.error_body = [old = flags.old_vllm](int status, const Error& error) {
+    return server_error_body(status, error, old);
+  };
+  http::Server server(
+      loop,
+      [&desk](http::Request& request, http::Responder& responder) {
+        return answer_request(desk, request, responder);
+      },
+      options);
+  const auto bound = server.listen(*address);
+  if (!bound) return tl::unexpected(bound.error());
+  engine.start();
+  on_ready(*bound);
+
+  net::TaskGroup tasks;
+  tasks.spawn(end_on_signal(loop, signals, server, desk));
+  loop.run();
+  engine.stop();
+  return {};
+}
+
+}  // namespace tidegate::serve

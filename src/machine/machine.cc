@@ -1,0 +1,237 @@
+#include "machine/machine.h"
+
+#include <signal.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+
+#include "base/log.h"
+#include "cluster/informer.h"
+#include "machine/address_pool.h"
+#include "machine/node.h"
+#include "machine/pod_runner.h"
+#include "machine/sweep.h"
+#include "resource/fields.h"
+#include "resource/kind.h"
+
+namespace tidegate::machine {
+namespace {
+
+namespace fs = std::filesystem;
+using resource::Json;
+using resource::ObjectPtr;
+
+constexpr const char* kCursorFile = "address-cursor";
+
+std::uint64_t read_cursor(const fs::path& data_dir) {
+  std::ifstream file(data_dir / kCursorFile);
+  std::uint64_t cursor = 0;
+  return file >> cursor ? cursor : 0;
+}
+
+void write_cursor(const fs::path& data_dir, std::uint64_t cursor) {
+  std::ofstream file(data_dir / kCursorFile, std::ios::trunc);
+  file << cursor << '\n';
+}
+
+}  // namespace
+
+struct Machine::State {
+  State(cluster::Client& the_client, MachineOptions the_options, const Clock& the_clock,
+        std::function<void(Notice)> the_notify)
+      : client(the_client),
+        options(std::move(the_options)),
+        clock(the_clock),
+        notify(std::move(the_notify)),
+        heartbeat(loop, [this] { beat(true); }) {}
+
+  Result<void> prepare();
+  Result<void> register_node();
+  void write_node_status(bool ready);
+  void beat(bool ready);
+  void on_pod(ObjectPtr object, bool deleted);
+  void add(const ObjectPtr& object);
+  net::Task<void> close_all(Duration grace);
+  void sweep_gone();
+
+  cluster::Client& client;
+  const MachineOptions options;
+  const Clock& clock;
+  const std::function<void(Notice)> notify;
+  const resource::Kind* pod_kind = nullptr;
+  const resource::Kind* node_kind = nullptr;
+  HomePaths home;
+  Capacity capacity;
+
+  net::Loop loop;
+  net::TaskGroup tasks;
+  Worker worker;
+  net::Timer heartbeat;
+  std::unique_ptr<ImageMap> images;
+  std::unique_ptr<AddressPool> addresses;
+  std::unique_ptr<Surroundings> around;
+  std::map<std::string, std::shared_ptr<PodRunner>> runners;  // by uid; the loop's thread only
+  bool closing = false;                                       // the loop's thread only
+  net::TaskGroup closer;
+
+  std::unique_ptr<cluster::Informer> informer;
+  std::jthread informer_thread;
+  std::thread loop_thread;
+};
+
+Result<void> Machine::State::prepare() {
+  pod_kind = resource::find_kind("v1", "Pod");
+  node_kind = resource::find_kind("v1", "Node");
+  std::error_code error;
+  fs::create_directories(options.data_dir, error);
+  if (error)
+    return fail(Code::kInternal, "cannot make " + options.data_dir.string() + ": " + error.message());
+  home.data_dir = fs::canonical(options.data_dir, error);
+  home.program = options.program;
+  const char* path = std::getenv("PATH");
+  home.path = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
+
+  auto map = ImageMap::make(options.engine, options.image_rules);
+  if (!map) return tl::unexpected(map.error());
+  images = std::make_unique<ImageMap>(*std::move(map));
+  auto pool = AddressPool::make(options.pod_range, read_cursor(home.data_dir));
+  if (!pool) return tl::unexpected(pool.error());
+  addresses = std::make_unique<AddressPool>(*std::move(pool));
+  if (const std::size_t ended = sweep_leftovers(home.data_dir); ended > 0) {
+    log::warning("machine", "ended processes that an earlier run left behind", {{"count", ended}});
+  }
+  return write_shims(home);
+}
+
+Result<void> Machine::State::register_node() {
+  capacity = node_capacity(options);
+  auto created = client.create(*node_kind, node_document(options, capacity));
+  if (!created && created.error().code != Code::kConflict) return tl::unexpected(created.error());
+  write_node_status(true);
+  return {};
+}
+
+void Machine::State::write_node_status(bool ready) {
+  for (int tries = 0; tries < 5; ++tries) {
+    const auto node = client.get(*node_kind, {"", options.node});
+    if (!node) return;
+    Json document = (*node)->json();
+    document["status"] = node_status(capacity, (*node)->json(), ready, clock.wall());
+    const auto written = client.update_status(*node_kind, std::move(document));
+    if (written || written.error().code != Code::kConflict) return;
+  }
+}
+
+void Machine::State::beat(bool ready) {
+  worker.post("node", [this, ready] { write_node_status(ready); });
+  if (ready) heartbeat.arm(loop.now() + options.heartbeat);
+}
+
+void Machine::State::on_pod(ObjectPtr object, bool deleted) {
+  const std::string& uid = object->metadata().uid;
+  const auto found = runners.find(uid);
+  if (found == runners.end()) {
+    const std::string phase = resource::text(object->json(), "status.phase");
+    if (!deleted && !closing && phase != "Succeeded" && phase != "Failed") add(object);
+    return;
+  }
+  if (deleted) {
+    // Removed at once, without the machine being asked.
+    found->second->close(Duration::zero());
+  } else {
+    found->second->update(std::move(object));
+  }
+  sweep_gone();
+}
+
+void Machine::State::add(const ObjectPtr& object) {
+  const auto pod = resource::Pod::from(*object);
+  if (!pod) {
+    notify({Notice::Kind::kProblem, cluster::key_of(*object), "cannot be read: " + describe(pod.error())});
+    return;
+  }
+  auto ip = addresses->take();
+  if (!ip) {
+    notify({Notice::Kind::kProblem, cluster::key_of(*object), describe(ip.error())});
+    return;
+  }
+  write_cursor(home.data_dir, addresses->cursor());
+  auto runner = std::make_shared<PodRunner>(*around, object, plan_pod(*pod), *ip);
+  runners[object->metadata().uid] = runner;
+  runner->start();
+}
+
+void Machine::State::sweep_gone() {
+  for (auto runner = runners.begin(); runner != runners.end();) {
+    if (runner->second->gone()) {
+      addresses->release(runner->second->pod_ip());
+      runner = runners.erase(runner);
+    } else {
+      ++runner;
+    }
+  }
+}
+
+// Ends every pod and then the loop.
+net::Task<void> Machine::State::close_all(Duration grace) {
+  closing = true;
+  heartbeat.disarm();
+  for (const auto& [uid, runner] : std::map(runners)) runner->close(grace);
+  net::Alarm alarm(loop);
+  while (true) {
+    sweep_gone();
+    if (runners.empty()) break;
+    co_await alarm.after(std::chrono::milliseconds(10));
+  }
+  co_await tasks.wait_empty();
+  beat(false);
+  loop.stop();
+}
+
+Machine::Machine(cluster::Client& client, MachineOptions options, const Clock& clock,
+                 std::function<void(Notice)> notify)
+    : state_(std::make_unique<State>(client, std::move(options), clock, std::move(notify))) {}
+
+Machine::~Machine() { stop(Duration::zero()); }
+
+Result<void> Machine::start() {
+  State& s = *state_;
+  if (auto prepared = s.prepare(); !prepared) return prepared;
+  if (auto registered = s.register_node(); !registered) return registered;
+  s.around = std::make_unique<Surroundings>(
+      Surroundings{s.loop, s.tasks, s.worker, s.client, s.clock, s.options, s.home, *s.images, s.notify});
+  s.worker.start();
+  s.loop_thread = std::thread([&s] { s.loop.run(); });
+  s.loop.post([&s] { s.beat(true); });
+  s.informer =
+      std::make_unique<cluster::Informer>(s.client, *s.pod_kind, [&s](const cluster::Change& change) {
+        const resource::Object& object = change.object();
+        if (resource::text(object.json(), "spec.nodeName") != s.options.node) return;
+        s.loop.post([&s, object = change.after != nullptr ? change.after : change.before,
+                     deleted = change.after == nullptr] { s.on_pod(object, deleted); });
+      });
+  s.informer_thread =
+      std::jthread([informer = s.informer.get()](std::stop_token stop) { informer->run(stop); });
+  return {};
+}
+
+void Machine::stop(Duration grace) {
+  State& s = *state_;
+  if (!s.loop_thread.joinable()) return;
+  s.informer_thread.request_stop();
+  s.informer_thread.join();
+  s.loop.post([&s, grace] { s.closer.spawn(s.close_all(grace)); });
+  s.loop_thread.join();
+  s.worker.stop();
+}
+
+void Machine::kill() {
+  State& s = *state_;
+  s.loop.post([&s] {
+    for (const auto& [uid, runner] : s.runners) runner->kill();
+  });
+}
+
+}  // namespace tidegate::machine
