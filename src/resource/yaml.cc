@@ -92,7 +92,9 @@ Result<Json> resolve_plain(std::string_view text) {
 
 class Parser {
  public:
-  Parser(std::string_view file, std::string_view text) : file_(file) {
+  Parser(std::string_view file, std::string_view text)
+      : file_(file), last_line_(1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
+    if (text.ends_with('\n') && last_line_ > 1) --last_line_;
     ready_ = yaml_parser_initialize(&parser_) == 1;
     if (!ready_) return;
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
@@ -129,7 +131,8 @@ class Parser {
     }
     if (parser_.context != nullptr) problem += " (" + std::string(parser_.context) + ")";
     // A reader error (bad UTF-8) has an offset and no line.
-    const std::size_t line = std::max(parser_.problem_mark.line, parser_.mark.line) + 1;
+    // What is missing at the end is missed behind the last line.
+    const std::size_t line = std::min(std::max(parser_.problem_mark.line, parser_.mark.line) + 1, last_line_);
     return refuse(line, "is not YAML: " + problem);
   }
 
@@ -344,6 +347,7 @@ class Parser {
   }
 
   std::string file_;
+  std::size_t last_line_;
   yaml_parser_t parser_{};
   bool ready_ = false;
   LineTree* lines_ = nullptr;
