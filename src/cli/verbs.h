@@ -16,6 +16,10 @@ namespace CLI {
 class App;
 }
 
+namespace tidegate::gateway {
+struct Config;
+}
+
 namespace tidegate::cli {
 
 // Adds every verb to `app`. `status` must outlive the parse.
@@ -23,6 +27,10 @@ void add_all(CLI::App& app, int& status);
 
 void add_bench(CLI::App& app, int& status);
 void add_engine(CLI::App& app, int& status);
+void add_gateway(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
+
+// The gateway's settings as options of a verb, set into `config`, which must outlive the parse.
+void add_gateway_settings(CLI::App& verb, gateway::Config& config);
 
 }  // namespace tidegate::cli

@@ -37,7 +37,7 @@ struct Stream::State final : Pollable {
   void do_write();
   void expire();
   void arm();
-  void fail_all(Code code, std::string_view message);
+  void fail_waiting(Code code, std::string_view message);
   bool refuse(Result<std::size_t>& result) const;
   bool refuse(Result<void>& result) const;
   bool try_read(ReadOp& op);
@@ -53,8 +53,7 @@ struct Stream::State final : Pollable {
   bool may_read = false;  // set by the kernel's next edge; the registration itself brings the first
   bool may_write = true;
   bool hung_up = false;
-  bool failed = false;
-  Code failure = Code::kInternal;
+  bool aborted = false;
   ReadOp* reading = nullptr;
   WriteOp* writing = nullptr;
   std::function<void()> hangup_callback;
@@ -101,13 +100,13 @@ void Stream::State::set_hung_up() {
 }
 
 bool Stream::State::refuse(Result<std::size_t>& result) const {
-  if (failed) result = tidegate::fail(failure, "connection with " + peer.text() + " was given up");
-  return failed;
+  if (aborted) result = tidegate::fail(Code::kCancelled, "connection with " + peer.text() + " was given up");
+  return aborted;
 }
 
 bool Stream::State::refuse(Result<void>& result) const {
-  if (failed) result = tidegate::fail(failure, "connection with " + peer.text() + " was given up");
-  return failed;
+  if (aborted) result = tidegate::fail(Code::kCancelled, "connection with " + peer.text() + " was given up");
+  return aborted;
 }
 
 // True if the operation is over, with its result set.
@@ -183,9 +182,7 @@ void Stream::State::do_write() {
 }
 
 // Ends what waits through the loop, never from inside the caller: whoever aborts goes on undisturbed.
-void Stream::State::fail_all(Code code, std::string_view message) {
-  failed = true;
-  failure = code;
+void Stream::State::fail_waiting(Code code, std::string_view message) {
   const auto text = [&] { return std::string(message) + " " + peer.text(); };
   if (reading) {
     reading->result = tidegate::fail(code, text());
@@ -207,7 +204,7 @@ void Stream::State::arm() {
 }
 
 void Stream::State::expire() {
-  if (reading || writing || connecting) fail_all(Code::kDeadline, "no progress in time with");
+  if (reading || writing || connecting) fail_waiting(Code::kDeadline, "no progress in time with");
 }
 
 bool Stream::ReadOp::await_ready() {
@@ -317,7 +314,9 @@ void Stream::set_deadline(TimePoint deadline) {
 }
 
 void Stream::abort() {
-  if (state_) state_->fail_all(Code::kCancelled, "gave up on");
+  if (!state_) return;
+  state_->aborted = true;
+  state_->fail_waiting(Code::kCancelled, "gave up on");
 }
 
 void Stream::finish_writing() { ::shutdown(state_->fd, SHUT_WR); }

@@ -64,7 +64,8 @@ class Stream {
   [[nodiscard]] bool on_hangup(std::function<void()> callback);
   bool hung_up() const;
 
-  // From here on, waiting past this time fails with kDeadline. TimePoint::max() waits for ever.
+  // From here on, waiting past this time fails with kDeadline. TimePoint::max() waits for ever. After a write that failed
+  // so, nobody knows how much the peer got: close.
   void set_deadline(TimePoint deadline);
 
   // Fails what waits now and whatever comes later with kCancelled.

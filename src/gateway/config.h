@@ -1,0 +1,61 @@
+// Everything about the gateway that can be set, each with its default. The command line and
+// docs/configuration.md are made from fields(), so they cannot disagree with the code.
+//
+// Thread: a value, fixed once the gateway runs.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "gateway/admit/admit.h"
+#include "gateway/fleet/fleet.h"
+#include "gateway/listener/session.h"
+#include "gateway/pick/rank.h"
+#include "gateway/upstream/pool.h"
+
+namespace tidegate::gateway {
+
+struct Config {
+  std::uint32_t workers = 1;
+  std::vector<std::string> bind = {"0.0.0.0"};  // for listeners whose Gateway names no address
+  std::string stats_bind = "127.0.0.1";
+  std::uint16_t stats_port = 15090;
+  std::string access_log;  // a path; empty: none
+
+  listener::Limits limits;
+  std::uint32_t connections_max = 65536;  // per worker and listener
+
+  upstream::PoolLimits upstream;
+  Duration first_byte_timeout = std::chrono::minutes(10);
+  Duration stream_idle_timeout = std::chrono::minutes(5);
+  Duration total_timeout{0};  // 0: none
+  std::uint32_t retries = 1;
+  Duration drain_timeout = std::chrono::seconds(30);
+
+  fleet::Options fleet;
+  pick::Settings pick;
+  admit::Limits admit;
+};
+
+// One setting: its flag, what it means, and how it is read and shown.
+struct Field {
+  std::string_view flag;  // "--body-bytes-max"
+  std::string_view unit;  // "bytes", "duration", "count", "address", "path", "number"
+  std::string_view help;
+  std::function<Result<void>(Config&, std::string_view)> set;
+  std::function<std::string(const Config&)> show;
+};
+
+const std::vector<Field>& fields();
+
+// "250ms", "2s", "5m", "1h"; "0" is zero. Errors: kInvalid.
+Result<Duration> parse_duration(std::string_view text);
+std::string duration_text(Duration duration);
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,176 @@
+#include "gateway/exchange.h"
+
+#include <utility>
+
+#include "gateway/dialect/answer.h"
+#include "gateway/request_head.h"
+#include "http/target.h"
+
+namespace tidegate::gateway {
+namespace {
+
+using dialect::Api;
+
+Error not_found(std::string message) { return {Code::kNotFound, "", std::move(message)}; }
+
+// Method, target and host; who asks and under which id.
+Result<void> read_head(Walk& walk) {
+  const http::Head& head = walk.request.head;
+  const Result<http::Target> target = http::split_target(head.target);
+  if (!target) return tl::unexpected(target.error());
+  walk.host = target->authority.empty() ? head.find("host").value_or(std::string_view()) : target->authority;
+  walk.path = head.target;
+  if (!target->authority.empty()) {  // absolute-form is sent on in origin-form
+    const bool has_path = target->path.data() >= head.target.data() &&
+                          target->path.data() < head.target.data() + head.target.size();
+    walk.path = has_path
+                    ? head.target.substr(static_cast<std::size_t>(target->path.data() - head.target.data()))
+                    : "/";
+  }
+  walk.keep_alive = head.keep_alive;
+  walk.request_id = request_id_of(head, walk.tools.random);
+  walk.trace = trace_of(head, walk.tools.random);
+  walk.api = dialect::classify(head.method, walk.path);
+  return {};
+}
+
+// Which route, and which of its pools.
+Result<void> match(Walk& walk, std::uint16_t port) {
+  const http::Head& head = walk.request.head;
+  const Listener* listener = walk.view->snapshot->listener(port);
+  route::Matched matched;
+  if (listener) matched = listener->routes.match({walk.host, head.method, walk.path, &head.headers});
+  if (!matched) {
+    walk.flags = "NR";
+    walk.reason = "no-route";
+    return tl::unexpected(
+        not_found("no route matches host \"" + std::string(walk.host.substr(0, 253)) + "\" and this path"));
+  }
+  walk.route = matched.route;
+  if (dialect::needs_named_route(walk.api) && !matched.names_path) {
+    walk.flags = "NR";
+    walk.reason = "path-not-routed";
+    return tl::unexpected(not_found("this path is not open through the gateway; a route must name it"));
+  }
+  const route::Destination* destination = route::draw(*matched.rule, walk.tools.random.next());
+  walk.pool = destination ? walk.view->snapshot->pool(destination->target) : nullptr;
+  if (!walk.pool) {
+    walk.flags = "NR";
+    walk.reason = "broken-backend";
+    return fail(Code::kInternal, "route " + matched.route->name + " has no valid backend; see its status");
+  }
+  walk.live = &walk.view->pools[destination->target];
+  return {};
+}
+
+// Which model is asked for, and which one serves it.
+Result<void> resolve(Walk& walk) {
+  Result<dialect::BodyFacts> facts = walk.tools.bodies.read(walk.request.body);
+  if (!facts) return tl::unexpected(facts.error());
+  walk.facts = *facts;
+  walk.model = facts->model;
+  if (!facts->has_model) return {};  // the engine serves its first base model
+  const Pool& pool = *walk.pool;
+  std::uint64_t point = walk.tools.random.next();
+  if (!pool.sticky_header.empty()) {
+    const auto value = walk.request.head.find(pool.sticky_header);
+    if (value && !value->empty()) point = rewrite::sticky_point(*value, walk.model);
+  }
+  const rewrite::Resolution resolution = pool.models.resolve(walk.model, point, walk.live->served.get());
+  if (resolution.entry) walk.criticality = resolution.entry->criticality;
+  switch (resolution.kind) {
+    case rewrite::Resolution::kTarget:
+      walk.target = resolution.target;
+      return {};
+    case rewrite::Resolution::kPass:
+      return {};
+    case rewrite::Resolution::kReserved:
+    case rewrite::Resolution::kUnknown:
+      break;
+  }
+  walk.reason = "unknown-model";
+  Error error = rewrite::error_of(resolution, walk.model);
+  walk.model.clear();  // no client's text becomes a label
+  return tl::unexpected(std::move(error));
+}
+
+OwnAnswer json_answer(std::string_view body) {
+  OwnAnswer answer;
+  answer.body = body;
+  return answer;
+}
+
+net::Task<bool> list_models(Walk& walk) {
+  constexpr std::string_view kList = "/v1/models";
+  const std::string_view path = walk.path.substr(0, walk.path.find('?'));
+  if (path.size() <= kList.size() + 1) co_return co_await respond(walk, json_answer(*walk.live->models_body));
+  const Result<std::string> name = http::percent_decode(path.substr(kList.size() + 1));
+  const rewrite::ModelEntry* entry = name ? walk.pool->models.find(*name) : nullptr;
+  const bool served = name && walk.live->served && walk.live->served->contains(*name);
+  if (!entry && !served) {
+    co_return co_await respond_error(
+        walk, {Code::kNotFound, "model", "the model `" + name.value_or("") + "` does not exist"});
+  }
+  const dialect::ModelCard card{*name, {}, {}, entry ? entry->created : walk.pool->created, {}};
+  const std::string body = dialect::model_body(card);
+  co_return co_await respond(walk, json_answer(body));
+}
+
+void report(Walk& walk, TimePoint now) {
+  const bool cut = walk.client_gone || walk.flags == "UC" || walk.flags == "UT";
+  const usage::Counted counted = walk.meter.finish(cut ? usage::End::kAborted : usage::End::kDone, now);
+  if (walk.client_gone) walk.flags = "DC";
+  Report told;
+  if (walk.live) told.service = walk.live->service;
+  told.model = walk.target_model();
+  told.status = walk.status;
+  told.flags = walk.flags;
+  told.streamed = walk.streamed;
+  told.counted = counted;
+  told.counts_tokens = walk.answered && walk.status == 200 && walk.pool &&
+                       walk.pool->kind == Pool::kInference && dialect::has_model_in_body(walk.api) &&
+                       walk.api != Api::kTokenize;
+  if (walk.sent_on) told.overhead = *walk.sent_on - walk.request.received;
+  walk.tools.probe.request(told);
+  if (!walk.reason.empty()) walk.tools.probe.rejected(walk.reason);
+  if (walk.tools.access_log) write_access_log(walk, counted, now);
+}
+
+net::Task<bool> answer(Walk& walk, std::uint16_t port) {
+  if (Result<void> read = read_head(walk); !read) co_return co_await respond_error(walk, read.error());
+  if (Result<void> matched = match(walk, port); !matched)
+    co_return co_await respond_error(walk, matched.error());
+  const bool inference = walk.pool->kind == Pool::kInference;
+  if (inference && walk.api == Api::kModels) co_return co_await list_models(walk);
+  if (inference && dialect::has_model_in_body(walk.api)) {
+    if (Result<void> resolved = resolve(walk); !resolved)
+      co_return co_await respond_error(walk, resolved.error());
+  }
+  Result<Answer> answered = co_await forward(walk);
+  if (!answered) co_return co_await respond_error(walk, answered.error(), walk.retry_after_s);
+  co_return co_await relay(walk, *std::move(answered));
+}
+
+}  // namespace
+
+net::Task<bool> exchange(Tools& tools, std::uint16_t port, std::shared_ptr<const View> view,
+                         listener::Session& session, const listener::Request& request) {
+  Walk walk(tools, session, request, std::move(view));
+  tools.probe.active(+1);
+  const auto client_left = [&walk] {
+    walk.client_gone = true;
+    if (walk.waiting_on) walk.waiting_on->abort();
+  };
+  bool again = false;
+  if (session.stream().on_hangup(client_left)) {
+    again = co_await answer(walk, port);
+  } else {
+    walk.client_gone = true;  // nobody is left to answer
+  }
+  again = again && !walk.client_gone && session.stream().on_hangup(nullptr);
+  report(walk, std::chrono::steady_clock::now());
+  tools.probe.active(-1);
+  co_return again;
+}
+
+}  // namespace tidegate::gateway

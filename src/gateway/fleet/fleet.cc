@@ -1,0 +1,212 @@
+#include "gateway/fleet/fleet.h"
+
+#include <unordered_set>
+#include <utility>
+
+#include "base/log.h"
+#include "gateway/dialect/scrape.h"
+#include "gateway/pick/residency.h"
+
+namespace tidegate::fleet {
+namespace {
+
+constexpr std::uint32_t kFailuresUntilOut = 2;
+
+// An endpoint without a metrics page is asked again after this many intervals.
+constexpr int kIntervalsWithoutPage = 20;
+
+}  // namespace
+
+struct Fleet::Watched {
+  Watched(net::Loop& loop, std::shared_ptr<Live> the_live) : live(std::move(the_live)), alarm(loop) {}
+
+  std::shared_ptr<Live> live;
+  net::Alarm alarm;
+  bool gone = false;
+  std::unique_ptr<upstream::Connection> connection;
+  std::string request;
+  std::vector<std::string_view> pieces;
+  std::string page;
+  dialect::EngineState state;
+  std::shared_ptr<const std::vector<dialect::ServedModel>> served;
+  TimePoint models_due{};
+  std::uint32_t failures_in_row = 0;
+  std::uint64_t scrapes_failed = 0;
+  bool has_page = true;
+};
+
+Fleet::Fleet(net::Loop& loop, Options options, std::function<void()> changed)
+    : loop_(loop), options_(options), changed_(std::move(changed)) {}
+
+Fleet::~Fleet() = default;
+
+void Fleet::set(std::span<const Wanted> wanted) {
+  std::unordered_set<std::string_view> keys;
+  for (const Wanted& one : wanted) keys.insert(one.key);
+  for (auto entry = watched_.begin(); entry != watched_.end();) {
+    if (keys.contains(entry->first)) {
+      ++entry;
+      continue;
+    }
+    entry->second->gone = true;
+    entry->second->alarm.cancel();
+    if (entry->second->connection) entry->second->connection->abort();
+    entry = watched_.erase(entry);
+  }
+  for (const Wanted& one : wanted) {
+    if (watched_.contains(one.key)) continue;
+    const Result<net::Address> address = net::Address::parse(one.address);
+    if (!address) continue;  // the snapshot has reported it
+    const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
+    auto watched = std::make_shared<Watched>(loop_, std::make_shared<Live>(one.key, *address, slots));
+    watched_.emplace(one.key, watched);
+    if (one.scraped) tasks_.spawn(watch(watched));
+  }
+}
+
+std::shared_ptr<Live> Fleet::find(const std::string& key) const {
+  const auto found = watched_.find(key);
+  return found == watched_.end() ? nullptr : found->second->live;
+}
+
+std::shared_ptr<const std::vector<dialect::ServedModel>> Fleet::served(const std::string& key) const {
+  const auto found = watched_.find(key);
+  return found == watched_.end() ? nullptr : found->second->served;
+}
+
+std::vector<Fleet::Row> Fleet::rows() const {
+  std::vector<Row> rows;
+  rows.reserve(watched_.size());
+  for (const auto& [key, watched] : watched_) {
+    const Live& live = *watched->live;
+    rows.push_back({key, live.address_text(), live.cell().healthy(),
+                    live.facts(pick::kNoAdapter, loop_.now()), live.cell().residency().resident_count(),
+                    watched->scrapes_failed});
+  }
+  return rows;
+}
+
+net::Task<void> Fleet::stop() {
+  set({});
+  co_await tasks_.wait_empty();
+}
+
+net::Task<void> Fleet::watch(std::shared_ptr<Watched> watched) {
+  while (!watched->gone) {
+    const TimePoint started = loop_.now();
+    const bool answered = co_await scrape(*watched);
+    if (answered && !watched->gone && started >= watched->models_due) {
+      watched->models_due = started + options_.models_interval;
+      co_await read_models(*watched);
+    }
+    const bool idle = answered && !watched->has_page;
+    const Duration pause = options_.scrape_interval * (idle ? kIntervalsWithoutPage : 1);
+    co_await watched->alarm.until(started + pause);
+  }
+}
+
+net::Task<bool> Fleet::scrape(Watched& watched) {
+  Live& live = *watched.live;
+  const std::uint64_t mark = live.cell().mark();
+  const Result<int> status = co_await fetch(watched, "/metrics");
+  if (watched.gone) co_return false;
+  if (!status) {
+    ++watched.scrapes_failed;
+    watched.models_due = {};
+    if (++watched.failures_in_row >= kFailuresUntilOut && live.failed(loop_.now())) {
+      log::warning("fleet", "endpoint is out", {{"endpoint", live.key()}, {"why", status.error().message}});
+      live.traits().forget();
+      live.cell().residency().clear();
+      changed_();
+    }
+    co_return false;
+  }
+  watched.failures_in_row = 0;
+  if (live.answered()) {
+    log::info("fleet", "endpoint is back", {{"endpoint", live.key()}});
+    changed_();
+  }
+  dialect::EngineState& state = watched.state;
+  dialect::read_metrics(watched.page, state);
+  watched.has_page = *status == 200 && state.any();
+  if (!watched.has_page) co_return true;
+  const TimePoint now = loop_.now();
+  live.cell().publish({static_cast<float>(state.waiting), static_cast<float>(state.running),
+                       static_cast<float>(state.kv_usage)},
+                      mark, now);
+  if (state.has_lora && state.max_lora > 0) live.cell().residency().set_slots(state.max_lora);
+  for (const std::string& adapter : state.running_adapters) {
+    live.cell().residency().touch(pick::adapter_id(adapter), now);
+  }
+  co_return true;
+}
+
+net::Task<void> Fleet::read_models(Watched& watched) {
+  const Result<int> status = co_await fetch(watched, "/v1/models");
+  if (watched.gone || !status || *status != 200) co_return;
+  Result<std::vector<dialect::ServedModel>> models = dialect::read_models(watched.page);
+  if (!models) co_return;
+  const auto same = [](const dialect::ServedModel& a, const dialect::ServedModel& b) {
+    return a.id == b.id && a.root == b.root && a.parent == b.parent;
+  };
+  if (watched.served && std::ranges::equal(*watched.served, *models, same)) co_return;
+  watched.served = std::make_shared<const std::vector<dialect::ServedModel>>(*std::move(models));
+  changed_();
+}
+
+// One GET over the kept connection; the body is left in watched.page. A kept connection that turns out to be
+// closed says nothing about the engine, so it is tried once more on a new one.
+net::Task<Result<int>> Fleet::fetch(Watched& watched, std::string_view path) {
+  const bool kept = watched.connection && watched.connection->reusable();
+  Result<int> status = co_await fetch_once(watched, path);
+  if (!status && kept && !watched.gone) status = co_await fetch_once(watched, path);
+  co_return status;
+}
+
+net::Task<Result<int>> Fleet::fetch_once(Watched& watched, std::string_view path) {
+  const TimePoint deadline = loop_.now() + options_.scrape_timeout;
+  const net::Address address = watched.live->address();
+  if (watched.connection && !watched.connection->reusable()) watched.connection.reset();
+  if (!watched.connection) {
+    Result<net::Stream> stream = co_await net::Stream::connect(loop_, address, deadline);
+    if (!stream) co_return tl::unexpected(stream.error());
+    watched.connection =
+        std::make_unique<upstream::Connection>(loop_, buffers_, head_limits_, *std::move(stream));
+  }
+  upstream::Connection& connection = *watched.connection;
+  connection.set_deadline(deadline);
+  watched.request.assign("GET ")
+      .append(path)
+      .append(" HTTP/1.1\r\nHost: ")
+      .append(watched.live->address_text());
+  watched.request.append(
+      "\r\nAccept: text/plain;version=0.0.4, application/json\r\nUser-Agent: tidegate\r\n\r\n");
+  iovec piece{watched.request.data(), watched.request.size()};
+  const Result<void> sent = co_await connection.send(&piece, 1, false);
+  if (!sent) {
+    watched.connection.reset();
+    co_return tl::unexpected(sent.error());
+  }
+  const Result<const http::Head*> head = co_await connection.read_head();
+  if (!head) {
+    watched.connection.reset();
+    co_return tl::unexpected(head.error());
+  }
+  const int status = (*head)->status;
+  watched.page.clear();
+  while (true) {
+    watched.pieces.clear();
+    const Result<bool> done = co_await connection.read_body(watched.pieces);
+    for (const std::string_view part : watched.pieces) watched.page += part;
+    if (!done || watched.page.size() > options_.page_bytes_max) {
+      watched.connection.reset();
+      if (!done) co_return tl::unexpected(done.error());
+      co_return fail(Code::kTooLarge,
+                     "its page is larger than " + std::to_string(options_.page_bytes_max) + " bytes");
+    }
+    if (*done) break;
+  }
+  co_return status;
+}
+
+}  // namespace tidegate::fleet

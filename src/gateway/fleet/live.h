@@ -1,0 +1,75 @@
+// What the gateway holds about one endpoint for as long as it exists, whatever snapshot names it: its
+// counters, what its engine can do, and whether it answers.
+//
+// Health is learned from traffic as much as from probes. A connection that is refused or breaks before an
+// answer takes the endpoint out at once; a scrape that succeeds brings it back. Where nothing scrapes (a
+// Service), it may be tried again after a pause that doubles with each failure.
+//
+// Thread: any, wait-free, unless a member says otherwise.
+
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "gateway/dialect/traits.h"
+#include "gateway/pick/endpoint.h"
+#include "net/address.h"
+
+namespace tidegate::fleet {
+
+class Live {
+ public:
+  Live(std::string key, net::Address address, std::uint32_t adapter_slots)
+      : key_(std::move(key)), address_(address), address_text_(address.text()), cell_(adapter_slots) {}
+
+  const std::string& key() const { return key_; }
+  const net::Address& address() const { return address_; }
+  const std::string& address_text() const { return address_text_; }
+
+  pick::EndpointCell& cell() { return cell_; }
+  const pick::EndpointCell& cell() const { return cell_; }
+  dialect::AtomicTraits& traits() { return traits_; }
+
+  // As the picker should see it now.
+  pick::EndpointFacts facts(pick::AdapterId adapter, TimePoint now) const {
+    pick::EndpointFacts facts = cell_.facts(adapter, now);
+    if (!facts.healthy)
+      facts.healthy = now.time_since_epoch().count() >= retry_at_ns_.load(std::memory_order_relaxed);
+    return facts;
+  }
+
+  // It refused, reset or garbled a request. True if it was healthy until now.
+  bool failed(TimePoint now) {
+    const std::uint32_t before = failures_.fetch_add(1, std::memory_order_relaxed);
+    const Duration pause = kFirstPause * (std::int64_t{1} << std::min<std::uint32_t>(before, kDoublingsMax));
+    retry_at_ns_.store((now + pause).time_since_epoch().count(), std::memory_order_relaxed);
+    const bool was_healthy = cell_.healthy();
+    cell_.set_healthy(false);
+    return was_healthy;
+  }
+  // It answered. True if it was unhealthy until now.
+  bool answered() {
+    if (cell_.healthy()) return false;
+    failures_.store(0, std::memory_order_relaxed);
+    cell_.set_healthy(true);
+    return true;
+  }
+
+ private:
+  static constexpr Duration kFirstPause = std::chrono::milliseconds(500);
+  static constexpr std::uint32_t kDoublingsMax = 6;  // up to 32 s
+
+  std::string key_;
+  net::Address address_;
+  std::string address_text_;
+  pick::EndpointCell cell_;
+  dialect::AtomicTraits traits_;
+  std::atomic<std::uint32_t> failures_{0};
+  std::atomic<std::int64_t> retry_at_ns_{0};
+};
+
+}  // namespace tidegate::fleet

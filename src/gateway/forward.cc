@@ -1,0 +1,246 @@
+// Admission, ranking, sending, and trying again.
+//
+// A request goes to the best endpoint. If that one refuses the connection, breaks it before answering, or
+// says 503, the request goes once (Config::retries) to the next best. A kept connection that turns out to be
+// closed is no failure of the endpoint and is replaced by a new one. An engine that refuses members we added
+// is asked again without them.
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "gateway/dialect/edit.h"
+#include "gateway/request_head.h"
+#include "gateway/walk.h"
+
+namespace tidegate::gateway {
+namespace {
+
+// Of a 400, when it may be about what we added; and of a 503 that another endpoint will make good.
+constexpr std::size_t kRefusalBytesMax = 64 * 1024;
+constexpr std::size_t kTriesMax = 8;
+
+// Where the request has been already.
+struct Tried {
+  std::array<const fleet::Live*, kTriesMax> who{};
+  std::size_t count = 0;
+  bool contains(const fleet::Live* live) const {
+    const std::span seen(who.data(), count);
+    return std::ranges::find(seen, live) != seen.end();
+  }
+  void add(const fleet::Live* live) {
+    if (count < who.size()) who[count++] = live;
+  }
+};
+
+Error no_endpoint(Walk& walk) {
+  walk.flags = "UH";
+  walk.reason = "no-endpoints";
+  walk.retry_after_s = 1;
+  return {Code::kUnavailable, "", "no endpoint of pool " + walk.live->service + " is available"};
+}
+
+// The best endpoint that has not been tried. Null if there is none.
+fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
+  Tools& tools = walk.tools;
+  const TimePoint now = tools.loop.now();
+  const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
+  std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
+  facts.clear();
+  for (const std::shared_ptr<fleet::Live>& live : endpoints) {
+    facts.push_back(live->facts(adapter, now));
+    facts.back().tried = tried.count > 0 && tried.contains(live.get());
+  }
+  const pick::Ranking ranking = tools.picker.rank({walk.criticality}, tools.random, 1);
+  return ranking.empty() ? nullptr : endpoints[ranking.at(0)].get();
+}
+
+// Uses the facts that choose() has just gathered.
+Result<void> admit(Walk& walk) {
+  const admit::Limits& limits = walk.tools.config.admit;
+  const admit::PoolLoad load = admit::load_of(walk.tools.picker.facts(), limits);
+  const admit::Decision decision = admit::admit(load, walk.criticality, limits);
+  if (decision.accepted()) return {};
+  walk.flags = decision.reason == admit::Reason::kNoEndpoints ? "UH" : "UO";
+  walk.reason = admit::name_of(decision.reason);
+  walk.retry_after_s = decision.retry_after_s;
+  return tl::unexpected(admit::error_of(decision, walk.live->service));
+}
+
+// The head and the edited body as one list of pieces.
+struct Outgoing {
+  std::string head;
+  dialect::Pieces body;
+  std::array<iovec, dialect::Pieces::kMax + 1> pieces{};
+
+  // sendmsg changes the pieces, so each sending starts from here.
+  std::size_t arrange() {
+    pieces[0] = {head.data(), head.size()};
+    std::size_t count = 1;
+    for (const std::string_view part : body.view())
+      pieces[count++] = {const_cast<char*>(part.data()), part.size()};
+    return count;
+  }
+};
+
+dialect::Injected prepare(Walk& walk, const dialect::EngineTraits& traits, Outgoing& out) {
+  dialect::EditList edits;
+  dialect::Injected injected;
+  if (walk.target) edits.replace_model(walk.facts, walk.target->token);
+  if (walk.facts.streams() && dialect::has_stream_options(walk.api)) {
+    edits.ask_for_usage(walk.facts, traits);
+    injected = dialect::injected_by(walk.facts, traits);
+  }
+  out.body = edits.apply(walk.request.body);
+  out.head.clear();
+  append_request_head(out.head, walk, out.body.total);
+  return injected;
+}
+
+TimePoint answer_deadline(const Walk& walk) {
+  const Config& config = walk.tools.config;
+  TimePoint deadline = walk.tools.loop.now() + config.first_byte_timeout;
+  if (config.total_timeout > Duration::zero())
+    deadline = std::min(deadline, walk.request.received + config.total_timeout);
+  return deadline;
+}
+
+// Sends on one connection and reads the head of the answer.
+net::Task<Result<const http::Head*>> ask(Walk& walk, upstream::Connection& connection, Outgoing& out) {
+  walk.waiting_on = &connection;
+  connection.set_deadline(answer_deadline(walk));
+  const std::size_t count = out.arrange();
+  if (!walk.sent_on) walk.sent_on = std::chrono::steady_clock::now();
+  const Result<void> sent =
+      co_await connection.send(out.pieces.data(), count, walk.request.head.method == "HEAD");
+  // An endpoint may answer and close before it has read everything: what it said counts, not that we could
+  // not finish.
+  if (!sent && sent.error().code != Code::kUnavailable) {
+    walk.waiting_on = nullptr;
+    co_return tl::unexpected(sent.error());
+  }
+  Result<const http::Head*> head = co_await connection.read_head();
+  walk.waiting_on = nullptr;
+  if (head) walk.answered = walk.tools.loop.now();
+  co_return head;
+}
+
+// Reads a short answer whole. False if it broke off or is long; then it stays where it is.
+net::Task<bool> read_whole(Answer& answer) {
+  std::vector<std::string_view> pieces;
+  while (answer.read_already.size() <= kRefusalBytesMax) {
+    pieces.clear();
+    const Result<bool> done = co_await answer.connection->read_body(pieces);
+    for (const std::string_view piece : pieces) answer.read_already += piece;
+    if (!done) co_return false;
+    if (*done) {
+      answer.body_complete = true;
+      co_return true;
+    }
+  }
+  co_return false;
+}
+
+// One endpoint, until it answers or fails.
+net::Task<Result<Answer>> attempt(Walk& walk, fleet::Live& live) {
+  Tools& tools = walk.tools;
+  Answer answer;
+  answer.live = &live;
+  Outgoing out;
+  bool fresh_only = false;
+  while (true) {
+    const dialect::EngineTraits traits = live.traits().load();
+    answer.injected = prepare(walk, traits, out);
+    answer.dispatch = Dispatch(live);
+    answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address());
+    if (!answer.connection) {
+      Result<std::unique_ptr<upstream::Connection>> made =
+          co_await tools.upstream.connect(live.address(), answer_deadline(walk));
+      if (!made) co_return tl::unexpected(made.error());
+      answer.connection = *std::move(made);
+      if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");
+    }
+    const Result<const http::Head*> head = co_await ask(walk, *answer.connection, out);
+    if (!head) {
+      const bool stale = answer.connection->used_before() && !answer.connection->answered();
+      if (stale && head.error().code == Code::kUnavailable && !fresh_only && !walk.client_gone) {
+        fresh_only = true;
+        continue;
+      }
+      co_return tl::unexpected(head.error());
+    }
+    answer.head = *head;
+    if (answer.head->status != 400 || !answer.injected.any()) co_return answer;
+    if (!co_await read_whole(answer)) co_return answer;
+    const dialect::EngineTraits learned =
+        dialect::learn_from_refusal(traits, answer.injected, answer.head->status, answer.read_already);
+    if (learned == traits) co_return answer;
+    live.traits().shrink(learned);
+    tools.upstream.give_back(std::move(answer.connection));
+    answer.read_already.clear();
+    answer.body_complete = false;
+  }
+}
+
+std::string_view flags_of(const Error& error, bool connected) {
+  switch (error.code) {
+    case Code::kDeadline:
+      return connected ? "UT" : "UF";
+    case Code::kCancelled:
+      return "DC";
+    default:
+      return connected ? "UC" : "UF";
+  }
+}
+
+}  // namespace
+
+net::Task<Result<Answer>> forward(Walk& walk) {
+  Tools& tools = walk.tools;
+  const pick::AdapterId adapter =
+      walk.target_model().empty() ? pick::kNoAdapter : pick::adapter_id(walk.target_model());
+  Tried tried;
+  Error last;
+  while (true) {
+    fleet::Live* live = choose(walk, tried, adapter);
+    if (tried.count == 0) {
+      if (Result<void> admitted = admit(walk); !admitted) co_return tl::unexpected(admitted.error());
+    }
+    if (!live) co_return tl::unexpected(tried.count == 0 ? no_endpoint(walk) : last);
+    walk.endpoint = live->address_text();
+    walk.flags = walk.reason = {};
+    if (adapter != pick::kNoAdapter) live->cell().residency().touch(adapter, tools.loop.now());
+    tools.probe.pick(live->key(), walk.live->service, live->address_text());
+    Result<Answer> answer = co_await attempt(walk, *live);
+    if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");
+    tried.add(live);
+    const bool may_retry = walk.retries < tools.config.retries && tried.count < tried.who.size();
+    if (answer) {
+      const bool elsewhere =
+          answer->head->status == 503 && may_retry && tried.count < walk.live->endpoints.size();
+      if (!elsewhere) {
+        live->answered();
+        co_return answer;
+      }
+      tools.probe.retry("503");
+    } else {
+      const bool connected = walk.sent_on.has_value();
+      walk.flags = flags_of(answer.error(), connected);
+      last = answer.error();
+      if (last.code == Code::kDeadline && connected) {
+        walk.reason = "upstream-timeout";
+        co_return tl::unexpected(last);  // it may be at work on it still
+      }
+      live->failed(tools.loop.now());
+      walk.reason = "upstream-failed";
+      if (last.code == Code::kDeadline) last.code = Code::kUnavailable;
+      if (!may_retry) co_return tl::unexpected(last);
+      tools.probe.retry(connected ? "reset" : "connect-failure");
+    }
+    ++walk.retries;
+    walk.sent_on.reset();
+  }
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,260 @@
+#include "gateway/gateway.h"
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "cluster/informer.h"
+#include "gateway/listeners.h"
+#include "gateway/publisher.h"
+#include "gateway/stats.h"
+#include "gateway/status.h"
+#include "gateway/worker.h"
+#include "telemetry/process.h"
+
+namespace tidegate::gateway {
+namespace {
+
+// A burst of changes (a file of ten objects, a rollout) is compiled once.
+constexpr Duration kSettle = std::chrono::milliseconds(20);
+
+// How often a listener that could not bind, or a status that could not be written, is tried again.
+constexpr Duration kTryAgain = std::chrono::seconds(3);
+
+struct Source {
+  std::string_view api_version;
+  std::string_view kind;
+  std::vector<ObjectPtr> Inputs::*into;
+};
+
+// What the gateway reads. Several kinds may feed one input.
+constexpr std::array<Source, 10> kSources{{
+    {"networking.istio.io/v1", "Gateway", &Inputs::istio_gateways},
+    {"gateway.networking.k8s.io/v1", "Gateway", &Inputs::gateways},
+    {"istio.alibabacloud.com/v1", "LLMRoute", &Inputs::llm_routes},
+    {"gateway.networking.k8s.io/v1", "HTTPRoute", &Inputs::http_routes},
+    {"inference.networking.x-k8s.io/v1alpha2", "InferencePool", &Inputs::inference_pools},
+    {"inference.networking.k8s.io/v1", "InferencePool", &Inputs::inference_pools},
+    {"inference.networking.x-k8s.io/v1alpha2", "InferenceModel", &Inputs::inference_models},
+    {"istio.alibabacloud.com/v1beta1", "ASMMeshConfig", &Inputs::mesh_configs},
+    {"v1", "Service", &Inputs::services},
+    {"v1", "Pod", &Inputs::pods},
+}};
+
+struct Feed {
+  const Source& source;
+  std::unique_ptr<cluster::Informer> informer;
+  std::jthread thread;
+};
+
+// A listener that cannot bind makes its Gateways' findings say so.
+void tell_bind_failures(std::vector<Finding>& findings, const Snapshot& snapshot,
+                        const Listeners& listeners) {
+  for (const Listener& listener : snapshot.listeners) {
+    const std::string why = listeners.failure(listener.port);
+    if (why.empty()) continue;
+    for (Finding& finding : findings) {
+      const std::string name = finding.object->namespace_() + "/" + finding.object->name();
+      if (finding.object->kind() != "Gateway" ||
+          std::ranges::find(listener.gateways, name) == listener.gateways.end())
+        continue;
+      std::erase_if(finding.conditions,
+                    [](const Condition& condition) { return condition.type == "Programmed"; });
+      finding.conditions.push_back({"Programmed", Truth::kFalse, "AddressNotUsable", why});
+    }
+  }
+}
+
+}  // namespace
+
+struct Gateway::State {
+  State(cluster::Client& the_client, Config the_config, const Clock& the_clock,
+        std::function<void(const Notice&)> the_notify)
+      : client(the_client),
+        config(std::move(the_config)),
+        clock(the_clock),
+        notify(std::move(the_notify)),
+        registry(config.workers + 1),
+        fleet(loop, config.fleet, [this] { publish(); }),
+        listeners(workers, config.bind),
+        settle(loop, [this] { compile_now(); }),
+        try_again(loop, [this] { compile_now(); }),
+        stats(loop, [this](http::Request& request, http::Responder& responder) {
+          return serve_stats(
+              registry, fleet, [this] { return compiled_once; }, request, responder);
+        }) {}
+
+  Inputs gather() const;
+  void changed();
+  void compile_now();
+  void publish();
+  void report(const std::vector<Listeners::Change>& changes);
+  net::Task<void> finish();
+
+  cluster::Client& client;
+  const Config config;
+  const Clock& clock;
+  std::function<void(const Notice&)> notify;
+  net::Loop loop;
+  telemetry::Registry registry;
+  std::unique_ptr<telemetry::AccessLog> access_log;
+  std::vector<std::unique_ptr<Worker>> workers;
+  fleet::Fleet fleet;
+  Listeners listeners;
+  net::Timer settle;
+  net::Timer try_again;
+  http::Server stats;
+  net::Address stats_address;
+  std::vector<Feed> feeds;
+  std::shared_ptr<const Snapshot> snapshot = std::make_shared<const Snapshot>();
+  bool compiled_once = false;
+  bool finishing = false;
+  net::TaskGroup last;
+  std::thread thread;
+};
+
+Inputs Gateway::State::gather() const {
+  Inputs inputs;
+  for (const Feed& feed : feeds) {
+    std::vector<ObjectPtr> objects = feed.informer->list();
+    std::vector<ObjectPtr>& into = inputs.*(feed.source.into);
+    into.insert(into.end(), objects.begin(), objects.end());
+  }
+  return inputs;
+}
+
+// On any thread. The first change of a burst starts the wait; the last one is never more than kSettle late.
+void Gateway::State::changed() {
+  loop.post([this] {
+    if (!settle.armed() && !finishing) settle.arm(loop.now() + kSettle);
+  });
+}
+
+void Gateway::State::compile_now() {
+  if (finishing) return;
+  const bool all_synced =
+      std::ranges::all_of(feeds, [](const Feed& feed) { return feed.informer->synced(); });
+  if (!all_synced) {  // half a picture would refuse what the other half allows
+    settle.arm(loop.now() + kSettle);
+    return;
+  }
+  Compiled compiled = compile(gather());
+  snapshot = compiled.snapshot;
+  compiled_once = true;
+  const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot);
+  fleet.set(wanted);
+  publish();
+  report(listeners.apply(*snapshot));
+  tell_bind_failures(compiled.findings, *snapshot, listeners);
+  const Written written = write_statuses(compiled.findings, client, clock);
+  if (listeners.any_failed() || written.failed > 0) try_again.arm(loop.now() + kTryAgain);
+}
+
+void Gateway::State::publish() {
+  const View view = view_of(snapshot, fleet);
+  for (const std::unique_ptr<Worker>& worker : workers) worker->set(view);
+}
+
+void Gateway::State::report(const std::vector<Listeners::Change>& changes) {
+  for (const Listeners::Change& change : changes) {
+    if (change.bound) {
+      log::info("gateway", "listening", {{"address", change.address}});
+      notify({true, "gateway listens on " + change.address});
+    } else if (change.error.empty()) {
+      log::info("gateway", "no longer listening", {{"address", change.address}});
+      notify({true, "gateway no longer listens on " + change.address});
+    } else {
+      log::error("gateway", "cannot listen", {{"address", change.address}, {"why", change.error}});
+      notify({false, change.error});
+    }
+  }
+}
+
+net::Task<void> Gateway::State::finish() {
+  co_await fleet.stop();
+  co_await stats.drain(std::chrono::seconds(1));
+  loop.stop();
+}
+
+Gateway::Gateway(cluster::Client& client, Config config, const Clock& clock,
+                 std::function<void(const Notice&)> notify)
+    : state_(std::make_unique<State>(client, std::move(config), clock, std::move(notify))) {}
+
+Gateway::~Gateway() {
+  if (state_->thread.joinable()) drain();
+}
+
+Result<void> Gateway::start() {
+  State& s = *state_;
+  if (!s.config.access_log.empty()) {
+    telemetry::AccessLogOptions options;
+    options.path = s.config.access_log;
+    options.shards = s.config.workers;
+    Result<std::unique_ptr<telemetry::AccessLog>> log = telemetry::AccessLog::open(options);
+    if (!log) return tl::unexpected(log.error());
+    s.access_log = *std::move(log);
+  }
+  const Result<net::Address> stats = net::Address::parse(s.config.stats_bind, s.config.stats_port);
+  if (!stats) return tl::unexpected(stats.error());
+  const Result<net::Address> bound = s.stats.listen(*stats);
+  if (!bound) return tl::unexpected(bound.error());
+  s.stats_address = *bound;
+  s.registry.add_collector(
+      [&s](telemetry::ExpositionWriter& writer) { write_fleet(writer, s.fleet.rows()); });
+  telemetry::add_process_metrics(s.registry);
+  for (std::uint32_t i = 0; i < s.config.workers; ++i) {
+    s.workers.push_back(std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), i));
+  }
+  s.feeds.reserve(kSources.size());
+  for (const Source& source : kSources) {
+    const resource::Kind* kind = resource::find_kind(source.api_version, source.kind);
+    TG_CHECK(kind != nullptr);
+    s.feeds.push_back(
+        {source,
+         std::make_unique<cluster::Informer>(s.client, *kind, [&s](const cluster::Change&) { s.changed(); }),
+         {}});
+  }
+  for (Feed& feed : s.feeds) {
+    feed.thread =
+        std::jthread([informer = feed.informer.get()](const std::stop_token& stop) { informer->run(stop); });
+  }
+  s.changed();
+  s.thread = std::thread([&s] { s.loop.run(); });
+  return {};
+}
+
+void Gateway::drain() {
+  State& s = *state_;
+  // Compiling ends before the workers do: it asks them to bind and waits for their answer.
+  std::promise<void> quiet;
+  s.loop.post([&] {
+    s.finishing = true;
+    s.settle.disarm();
+    s.try_again.disarm();
+    quiet.set_value();
+  });
+  quiet.get_future().wait();
+  std::vector<std::future<void>> drained;
+  for (const std::unique_ptr<Worker>& worker : s.workers)
+    drained.push_back(worker->drain(s.config.drain_timeout));
+  for (std::future<void>& worker : drained) worker.wait();
+  for (Feed& feed : s.feeds) feed.thread.request_stop();
+  for (Feed& feed : s.feeds) feed.thread.join();
+  s.loop.post([&s] { s.last.spawn(s.finish()); });
+  s.thread.join();
+  s.workers.clear();
+}
+
+void Gateway::reopen_logs() {
+  if (state_->access_log) state_->access_log->reopen();
+}
+
+net::Address Gateway::stats_address() const { return state_->stats_address; }
+
+}  // namespace tidegate::gateway

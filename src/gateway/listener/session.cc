@@ -1,0 +1,247 @@
+#include "gateway/listener/session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "gateway/dialect/answer.h"
+#include "gateway/dialect/body_facts.h"
+#include "http/write.h"
+
+namespace tidegate::listener {
+namespace {
+
+// Room that must follow a head, so that the body's first pieces have somewhere to go while the head stays in
+// place.
+constexpr std::size_t kRoomAfterHead = 4096;
+
+// How long, and for how much, a refused client may go on sending before the connection is cut. Closing at
+// once would reset it, and the client might never see the answer.
+constexpr Duration kLingerTime = std::chrono::seconds(2);
+constexpr std::size_t kLingerBytes = 1024 * 1024;
+
+int status_of(const Error& error) {
+  if (error.code == Code::kDeadline) return 408;
+  if (error.field == "expect") return 417;
+  if (error.code == Code::kTooLarge) return error.field == "target" ? 414 : error.field == "header" ? 431 : 413;
+  return 400;
+}
+
+}  // namespace
+
+Session::Session(const Context& context, net::Stream stream)
+    : context_(context),
+      stream_(std::move(stream)),
+      peer_ip_(stream_.peer().ip()),
+      parser_(http::Parser::kRequest, context.limits.head) {}
+
+net::Task<void> Session::run() {
+  while (co_await read_head() == Step::kRequest) {
+    if (co_await read_body() == Step::kClose) break;
+    stream_.set_deadline(TimePoint::max());
+    const Request request{parser_.message(), body_, peer_ip_, received_};
+    if (!co_await context_.exchange(*this, request)) break;
+    shift();
+  }
+  stream_.close();
+}
+
+void Session::end_when_idle() {
+  if (idle_) stream_.abort();
+}
+
+// What follows the message that has just been answered is the beginning of the next.
+void Session::shift() {
+  begin_ += message_bytes_;
+  large_body_.release();
+  body_ = {};
+  parser_.reset();
+  if (begin_ == end_) {
+    buffer_.release();
+    begin_ = end_ = 0;
+  }
+}
+
+net::Task<Result<std::size_t>> Session::fill() {
+  Result<std::size_t> got = co_await stream_.read_some(buffer_.data() + end_, buffer_.size() - end_);
+  if (got) end_ += *got;
+  co_return got;
+}
+
+// Moves [begin_, end_) to the front of a buffer with room behind it. Views into the old place die. The parser
+// bounds how much there can be.
+void Session::make_room() {
+  const std::size_t used = end_ - begin_;
+  const std::size_t room = net::BufferPool::kSmallest;
+  if (buffer_.size() >= used + room) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, used);
+  } else {
+    net::Buffer larger = context_.buffers.take(used + room);
+    std::memcpy(larger.data(), buffer_.data() + begin_, used);
+    buffer_ = std::move(larger);
+  }
+  begin_ = 0;
+  end_ = used;
+}
+
+net::Task<Session::Step> Session::read_head() {
+  if (begin_ == end_) {
+    if (context_.draining) co_return Step::kClose;
+    idle_ = true;
+    stream_.set_deadline(context_.loop.now() + context_.limits.idle_timeout);
+    const Result<std::size_t> ready = co_await stream_.readable();
+    idle_ = false;
+    if (!ready) co_return Step::kClose;
+    buffer_ = context_.buffers.take();
+  }
+  received_ = context_.loop.now();
+  stream_.set_deadline(received_ + context_.limits.head_timeout);
+  while (true) {
+    Result<std::size_t> size = parser_.head(std::string_view(buffer_.data() + begin_, end_ - begin_));
+    if (!size) {
+      co_await refuse(size.error(), status_of(size.error()));
+      co_return Step::kClose;
+    }
+    if (*size > 0) {
+      head_bytes_ = *size;
+      break;
+    }
+    if (buffer_.size() - end_ < kRoomAfterHead) make_room();
+    const Result<std::size_t> got = co_await fill();
+    if (!got && got.error().code == Code::kDeadline && end_ > begin_) {
+      const Error late{Code::kDeadline, "", "the request's head did not arrive in time"};
+      co_await refuse(late, 408);
+    }
+    if (!got || *got == 0) co_return Step::kClose;
+  }
+  if (buffer_.size() - (begin_ + head_bytes_) < kRoomAfterHead &&
+      parser_.message().framing != http::Framing::kNone) {
+    // The head's views must stay valid while the body is read behind it: move now, then read the head again.
+    make_room();
+    parser_.reset();
+    if (!parser_.head(std::string_view(buffer_.data(), end_))) co_return Step::kClose;
+  }
+  co_return Step::kRequest;
+}
+
+net::Task<Session::Step> Session::send_continue(bool body_has_begun) {
+  if (!parser_.message().expect_continue || body_has_begun) co_return Step::kRequest;
+  const Result<void> sent = co_await stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n");
+  co_return sent ? Step::kRequest : Step::kClose;
+}
+
+net::Task<Session::Step> Session::read_body() {
+  const http::Head& head = parser_.message();
+  const std::size_t already = end_ - begin_ - head_bytes_;
+  message_bytes_ = head_bytes_;
+  body_ = {buffer_.data(), 0};
+  if (head.framing == http::Framing::kNone) co_return Step::kRequest;
+  if (head.framing == http::Framing::kLength && head.content_length > context_.limits.body_bytes_max) {
+    const Error large{Code::kTooLarge, "body",
+                      "of " + std::to_string(head.content_length) + " bytes is larger than the " +
+                          std::to_string(context_.limits.body_bytes_max) + " that are allowed"};
+    co_await refuse(large, 413);
+    co_return Step::kClose;
+  }
+  if (co_await send_continue(already > 0) == Step::kClose) co_return Step::kClose;
+  if (head.framing == http::Framing::kLength) co_return co_await read_length_body(already);
+  co_return co_await read_chunked_body();
+}
+
+net::Task<Session::Step> Session::read_length_body(std::size_t already) {
+  const std::size_t need = parser_.message().content_length;
+  const std::size_t start = begin_ + head_bytes_;
+  if (already >= need || start + need + dialect::kBodyPadding <= buffer_.size()) {
+    // Small: it stays behind its head. If more than one request was sent at once, padding may fall on the
+    // next one's bytes or past the end; move only in the latter case.
+    while (end_ - start < need) {
+      stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+      const Result<std::size_t> got = co_await fill();
+      if (!got || *got == 0) co_return Step::kClose;
+    }
+    message_bytes_ = head_bytes_ + need;
+    body_ = {buffer_.data() + start, need};
+    if (start + need + dialect::kBodyPadding <= buffer_.size()) co_return Step::kRequest;
+  }
+  const std::size_t copied = std::min(end_ - start, need);
+  large_body_ = context_.buffers.take(need + dialect::kBodyPadding);
+  std::memcpy(large_body_.data(), buffer_.data() + start, copied);
+  message_bytes_ = head_bytes_ + copied;
+  std::size_t have = copied;
+  while (have < need) {
+    stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+    const Result<std::size_t> got = co_await stream_.read_some(large_body_.data() + have, need - have);
+    if (!got && got.error().code == Code::kDeadline) {
+      const Error late{Code::kDeadline, "", "the request's body did not arrive in time"};
+      co_await refuse(late, 408);
+    }
+    if (!got || *got == 0) co_return Step::kClose;
+    have += *got;
+  }
+  body_ = {large_body_.data(), need};
+  co_return Step::kRequest;
+}
+
+net::Task<Session::Step> Session::read_chunked_body() {
+  const std::size_t start = begin_ + head_bytes_;
+  large_body_ = context_.buffers.take();
+  std::size_t have = 0;
+  std::size_t used = start;
+  while (true) {
+    const Result<http::Parser::Body> piece =
+        parser_.body(std::string_view(buffer_.data() + used, end_ - used));
+    if (!piece) {
+      co_await refuse(piece.error(), status_of(piece.error()));
+      co_return Step::kClose;
+    }
+    used += piece->consumed;
+    if (have + piece->payload.size() > context_.limits.body_bytes_max) {
+      const Error large{
+          Code::kTooLarge, "body",
+          "is larger than the " + std::to_string(context_.limits.body_bytes_max) + " bytes that are allowed"};
+      co_await refuse(large, 413);
+      co_return Step::kClose;
+    }
+    if (have + piece->payload.size() + dialect::kBodyPadding > large_body_.size()) {
+      net::Buffer larger = context_.buffers.take(2 * (have + piece->payload.size() + dialect::kBodyPadding));
+      std::memcpy(larger.data(), large_body_.data(), have);
+      large_body_ = std::move(larger);
+    }
+    std::memcpy(large_body_.data() + have, piece->payload.data(), piece->payload.size());
+    have += piece->payload.size();
+    if (piece->done) break;
+    if (used < end_ && piece->consumed > 0) continue;
+    if (used == end_) used = end_ = start;
+    if (end_ == buffer_.size()) co_return Step::kClose;  // framing alone fills the buffer: no honest client
+    stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+    const Result<std::size_t> got = co_await fill();
+    if (!got || *got == 0) co_return Step::kClose;
+  }
+  message_bytes_ = used - begin_;
+  body_ = {large_body_.data(), have};
+  co_return Step::kRequest;
+}
+
+net::Task<void> Session::refuse(Error error, int status) {
+  context_.refused(status);
+  const std::string body = dialect::error_body(error);
+  std::string answer;
+  http::append_status_line(answer, status);
+  http::append_field(answer, "Content-Type", "application/json");
+  http::append_field(answer, "Content-Length", body.size());
+  http::append_field(answer, "Connection", "close");
+  http::end_head(answer);
+  answer += body;
+  stream_.set_deadline(context_.loop.now() + kLingerTime);
+  const Result<void> sent = co_await stream_.write_all(answer);
+  if (!sent) co_return;
+  stream_.finish_writing();
+  std::size_t drained = 0;
+  while (drained < kLingerBytes) {
+    const Result<std::size_t> got = co_await stream_.read_some(buffer_.data(), buffer_.size());
+    if (!got || *got == 0) co_return;
+    drained += *got;
+  }
+}
+
+}  // namespace tidegate::listener

@@ -1,0 +1,91 @@
+// Every number the gateway tells, in one place. Logic says what happened; names, labels and units are here.
+//
+// Istio's and ASM's names stand as their dashboards expect them; ours begin with tidegate_. Label values are
+// names from configuration (pools, models, routes) and fixed words, never text from a request: a model that
+// nobody configured or serves is "unknown".
+//
+// Thread: a Probe belongs to one worker (one shard of the registry).
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "gateway/usage/meter.h"
+#include "telemetry/metrics.h"
+
+namespace tidegate::gateway {
+
+// How a request ended.
+struct Report {
+  std::string_view service;  // "pool.namespace", or empty if no pool was reached
+  std::string_view model;    // that served: the target; "unknown" if none was resolved
+  int status = 0;            // 0: the client left before there was one
+  std::string_view flags;    // Envoy's response flags, or empty
+  bool streamed = false;
+  usage::Counted counted;
+  bool counts_tokens = false;        // an API that reports usage, answered with 200
+  std::optional<Duration> overhead;  // spent in the gateway before the request was sent on
+};
+
+class Probe {
+ public:
+  Probe(telemetry::Registry& registry, std::size_t shard);
+
+  void request(const Report& report);
+  void refused(int status);  // never became a request
+  void retry(std::string_view reason);
+  void rejected(std::string_view reason);
+  // `key` tells the endpoint apart from the same address in another pool.
+  void pick(const std::string& key, const std::string& service, const std::string& address);
+  void connections(int delta) { connections_.add(delta); }
+  void active(int delta) { active_.add(delta); }
+
+  // Forgets cached handles; after label sets were removed.
+  void forget() {
+    requests_.clear();
+    models_.clear();
+    picks_.clear();
+  }
+
+ private:
+  struct Requests {
+    telemetry::Counter total;
+    telemetry::Histogram duration_ms;
+  };
+  struct Model {
+    telemetry::Counter prompt;
+    telemetry::Counter completion;
+    telemetry::Counter cached;
+    telemetry::Counter unknown;
+    telemetry::Histogram first_token;
+    telemetry::Histogram per_token;
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  template <typename T>
+  using Cache = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+
+  Requests& requests_for(const Report& report);
+  Model& model_for(const Report& report);
+
+  telemetry::Registry& registry_;
+  std::size_t shard_;
+  std::string key_;
+  Cache<Requests> requests_;
+  Cache<Model> models_;
+  Cache<telemetry::Counter> picks_;
+  telemetry::Histogram overhead_;
+  telemetry::Gauge connections_;
+  telemetry::Gauge active_;
+};
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,64 @@
+#include "gateway/publisher.h"
+
+#include <map>
+
+#include "gateway/dialect/answer.h"
+
+namespace tidegate::gateway {
+namespace {
+
+// Logical names first, then what the engines serve, each name once.
+std::string models_body(const Pool& pool, const std::map<std::string, dialect::ServedModel>& served) {
+  std::vector<dialect::ModelCard> cards;
+  for (const rewrite::ModelEntry& entry : pool.models.entries())
+    cards.push_back({entry.name, {}, {}, entry.created, {}});
+  for (const auto& [id, model] : served) {
+    if (pool.models.find(id)) continue;
+    cards.push_back({id, model.root, model.parent, model.created, model.max_model_len});
+  }
+  return dialect::models_body(cards);
+}
+
+PoolView view_of(const Pool& pool, const fleet::Fleet& fleet) {
+  PoolView view;
+  view.service = pool.name + "." + pool.namespace_;
+  std::map<std::string, dialect::ServedModel> served;
+  bool known = false;
+  for (const Endpoint& endpoint : pool.endpoints) {
+    if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key))
+      view.endpoints.push_back(std::move(live));
+    const auto models = fleet.served(endpoint.key);
+    if (!models) continue;
+    known = true;
+    for (const dialect::ServedModel& model : *models) served.emplace(model.id, model);
+  }
+  if (known) {
+    std::vector<std::string> names;
+    for (const auto& [id, model] : served) names.push_back(id);
+    view.served = std::make_shared<const rewrite::NameSet>(std::move(names));
+  }
+  view.models_body = std::make_shared<const std::string>(models_body(pool, served));
+  return view;
+}
+
+}  // namespace
+
+std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot) {
+  std::vector<fleet::Wanted> wanted;
+  for (const Pool& pool : snapshot.pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      wanted.push_back({endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference});
+    }
+  }
+  return wanted;
+}
+
+View view_of(std::shared_ptr<const Snapshot> snapshot, const fleet::Fleet& fleet) {
+  View view;
+  view.pools.reserve(snapshot->pools.size());
+  for (const Pool& pool : snapshot->pools) view.pools.push_back(view_of(pool, fleet));
+  view.snapshot = std::move(snapshot);
+  return view;
+}
+
+}  // namespace tidegate::gateway

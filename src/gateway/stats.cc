@@ -1,0 +1,116 @@
+#include "gateway/stats.h"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "gateway/dialect/json_text.h"
+#include "telemetry/exposition.h"
+
+namespace tidegate::gateway {
+namespace {
+
+using fleet::Fleet;
+
+// A fleet key is the pool's id, a blank and the address; the pool is told without its group.
+std::string_view pool_of(std::string_view key) {
+  const std::string_view id = key.substr(0, key.rfind(' '));
+  return id.substr(id.rfind(' ') + 1);
+}
+
+template <typename Value>
+void family(telemetry::ExpositionWriter& writer, const std::vector<Fleet::Row>& rows, telemetry::Kind kind,
+            std::string_view name, std::string_view help, Value value) {
+  writer.family(kind, name, help);
+  for (const Fleet::Row& row : rows) {
+    const std::array<std::pair<std::string_view, std::string_view>, 2> labels = {
+        {{"pool", pool_of(row.key)}, {"endpoint", row.address}}};
+    writer.sample(labels, static_cast<double>(value(row)));
+  }
+}
+
+std::string endpoints_json(const std::vector<Fleet::Row>& rows) {
+  std::string out = "[";
+  for (const Fleet::Row& row : rows) {
+    if (out.size() > 1) out += ',';
+    out += "\n{\"pool\":";
+    dialect::append_json_token(out, pool_of(row.key));
+    out += ",\"endpoint\":";
+    dialect::append_json_token(out, row.address);
+    const auto number = [&](std::string_view name, double value) {
+      out.append(",\"").append(name).append("\":");
+      if (std::isfinite(value)) {
+        telemetry::append_number(out, value);
+      } else {
+        out += "null";
+      }
+    };
+    out.append(",\"healthy\":").append(row.healthy ? "true" : "false");
+    number("waiting", row.facts.waiting);
+    number("running", row.facts.running);
+    number("kvUsage", row.facts.kv_usage);
+    number("inFlight", row.facts.in_flight);
+    number("adaptersResident", row.adapters_resident);
+    number("scrapeAgeSeconds", row.facts.age_s);
+    number("scrapesFailed", static_cast<double>(row.scrapes_failed));
+    out += '}';
+  }
+  return out + "\n]\n";
+}
+
+}  // namespace
+
+void write_fleet(telemetry::ExpositionWriter& writer, const std::vector<Fleet::Row>& rows) {
+  using telemetry::Kind;
+  using Row = Fleet::Row;
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_healthy", "1 if the endpoint takes requests.",
+         [](const Row& row) { return row.healthy ? 1 : 0; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_waiting",
+         "Requests waiting in the engine, as it last said.",
+         [](const Row& row) { return row.facts.waiting; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_running",
+         "Requests running in the engine, as it last said.",
+         [](const Row& row) { return row.facts.running; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_kv_usage_ratio",
+         "KV cache in use, as the engine last said.", [](const Row& row) { return row.facts.kv_usage; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_in_flight", "Requests of ours there now.",
+         [](const Row& row) { return row.facts.in_flight; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_adapters_resident",
+         "Adapters that our model places there.", [](const Row& row) { return row.adapters_resident; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_scrape_age_seconds", "Age of the engine's last word.",
+         [](const Row& row) { return row.facts.age_s; });
+  family(writer, rows, Kind::kCounter, "tidegate_endpoint_scrapes_failed_total", "Scrapes without an answer.",
+         [](const Row& row) { return row.scrapes_failed; });
+}
+
+net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,
+                            const std::function<bool()>& ready, http::Request& request,
+                            http::Responder& responder) {
+  if (request.method != "GET" && request.method != "HEAD") {
+    responder.header("Allow", "GET, HEAD");
+    co_await responder.respond(405, "text/plain", "GET only\n");
+  } else if (request.path == "/stats/prometheus" || request.path == "/metrics") {
+    const telemetry::Negotiated format = request.path == "/metrics"
+                                             ? telemetry::negotiate(request.header("accept").value_or(""))
+                                             : telemetry::text_only();
+    std::string page = registry.scrape(format.format);
+    if (telemetry::accepts_gzip(request.header("accept-encoding").value_or(""))) {
+      responder.header("Content-Encoding", "gzip");
+      page = telemetry::gzip(page);
+    }
+    co_await responder.respond(200, format.content_type, std::move(page));
+  } else if (request.path == "/healthz") {
+    co_await responder.respond(200, "text/plain", "ok\n");
+  } else if (request.path == "/readyz") {
+    const bool is_ready = ready();
+    co_await responder.respond(is_ready ? 200 : 503, "text/plain",
+                               is_ready ? "ok\n" : "no configuration yet\n");
+  } else if (request.path == "/endpoints") {
+    co_await responder.respond(200, "application/json", endpoints_json(fleet.rows()));
+  } else {
+    co_await responder.respond(404, "text/plain",
+                               "try /stats/prometheus, /metrics, /healthz, /readyz or /endpoints\n");
+  }
+}
+
+}  // namespace tidegate::gateway

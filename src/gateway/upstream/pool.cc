@@ -1,0 +1,76 @@
+#include "gateway/upstream/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidegate::upstream {
+
+std::size_t Pool::Hash::operator()(const net::Address& address) const {
+  return std::hash<std::string_view>()(
+      std::string_view(reinterpret_cast<const char*>(address.raw()), address.raw_size()));
+}
+
+Pool::Pool(net::Loop& loop, net::BufferPool& buffers, const PoolLimits& limits)
+    : loop_(loop), buffers_(buffers), limits_(limits), sweeper_(loop, [this] { sweep(); }) {}
+
+Pool::~Pool() = default;
+
+std::unique_ptr<Connection> Pool::take(const net::Address& endpoint) {
+  const auto found = resting_.find(endpoint);
+  if (found == resting_.end()) return nullptr;
+  while (!found->second.empty()) {
+    std::unique_ptr<Connection> connection = std::move(found->second.back().connection);
+    found->second.pop_back();
+    --resting_count_;
+    if (connection->stream().hung_up()) continue;
+    if (connection->stream().on_hangup(nullptr)) return connection;
+  }
+  return nullptr;
+}
+
+net::Task<Result<std::unique_ptr<Connection>>> Pool::connect(net::Address endpoint, TimePoint deadline) {
+  deadline = std::min(deadline, loop_.now() + limits_.connect_timeout);
+  Result<net::Stream> stream = co_await net::Stream::connect(loop_, endpoint, deadline);
+  if (!stream) co_return tl::unexpected(stream.error());
+  co_return std::make_unique<Connection>(loop_, buffers_, limits_.head, *std::move(stream));
+}
+
+void Pool::give_back(std::unique_ptr<Connection> connection) {
+  if (closed_ || !connection->reusable()) return;
+  const net::Address& endpoint = connection->stream().peer();
+  std::vector<Resting>& list = resting_[endpoint];
+  if (list.size() >= limits_.idle_per_endpoint_max) return;
+  connection->rest();
+  connection->set_deadline(TimePoint::max());
+  Connection* raw = connection.get();
+  if (!raw->stream().on_hangup([this, raw] { drop(raw->stream().peer(), raw); })) return;
+  list.push_back({std::move(connection), loop_.now()});
+  ++resting_count_;
+  if (!sweeper_.armed()) sweeper_.arm(loop_.now() + limits_.idle_timeout);
+}
+
+void Pool::drop(const net::Address& endpoint, const Connection* connection) {
+  const auto found = resting_.find(endpoint);
+  if (found == resting_.end()) return;
+  const auto gone =
+      std::erase_if(found->second, [&](const Resting& r) { return r.connection.get() == connection; });
+  resting_count_ -= gone;
+}
+
+void Pool::sweep() {
+  const TimePoint oldest = loop_.now() - limits_.idle_timeout;
+  for (auto entry = resting_.begin(); entry != resting_.end();) {
+    resting_count_ -= std::erase_if(entry->second, [&](const Resting& r) { return r.since <= oldest; });
+    entry = entry->second.empty() ? resting_.erase(entry) : std::next(entry);
+  }
+  if (resting_count_ > 0) sweeper_.arm(loop_.now() + limits_.idle_timeout / 2);
+}
+
+void Pool::close() {
+  closed_ = true;
+  sweeper_.disarm();
+  resting_.clear();
+  resting_count_ = 0;
+}
+
+}  // namespace tidegate::upstream

@@ -1,0 +1,34 @@
+// What a worker needs to answer requests: a snapshot, and for each of its pools the live endpoints and what
+// they serve.
+//
+// The control loop makes a new View when the snapshot changes or an engine's models do. Every worker gets a
+// copy of its own, so that counting references shares no cache line between workers; a request keeps the one
+// it began with.
+//
+// Thread: immutable.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/fleet/live.h"
+#include "gateway/rewrite/model_table.h"
+#include "gateway/snapshot.h"
+
+namespace tidegate::gateway {
+
+struct PoolView {
+  std::vector<std::shared_ptr<fleet::Live>> endpoints;  // as Pool::endpoints
+  std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
+  std::shared_ptr<const std::string> models_body;       // the answer to GET /v1/models
+  std::string service;                                  // "name.namespace", for labels
+};
+
+struct View {
+  std::shared_ptr<const Snapshot> snapshot = std::make_shared<const Snapshot>();
+  std::vector<PoolView> pools;  // as Snapshot::pools
+};
+
+}  // namespace tidegate::gateway

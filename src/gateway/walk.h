@@ -1,0 +1,155 @@
+// One request's way through the gateway, as the values that its stages hand on.
+//
+//   exchange.cc  reads facts, matches the route, resolves the model       -> Walk
+//   forward.cc   asks admission, ranks endpoints, sends, tries again      -> Answer
+//   relay.cc     turns the answer into the client's, counts beside it     -> End
+//
+// Thread: one worker's.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gateway/config.h"
+#include "gateway/dialect/api.h"
+#include "gateway/dialect/body_facts.h"
+#include "gateway/dialect/traits.h"
+#include "gateway/fleet/live.h"
+#include "gateway/listener/session.h"
+#include "gateway/pick/rank.h"
+#include "gateway/probe.h"
+#include "gateway/upstream/pool.h"
+#include "gateway/usage/meter.h"
+#include "gateway/view.h"
+#include "http/write.h"
+#include "telemetry/access_log.h"
+#include "telemetry/trace.h"
+
+namespace tidegate::gateway {
+
+// What all requests of one worker use.
+struct Tools {
+  net::Loop& loop;
+  const Config& config;
+  const Clock& clock;
+  Random& random;
+  upstream::Pool& upstream;
+  pick::Picker& picker;
+  dialect::BodyReader& bodies;
+  Probe& probe;
+  telemetry::AccessLog* access_log;  // null: none
+  std::size_t shard;
+  http::DateText& date;
+};
+
+struct Walk {
+  Walk(Tools& the_tools, listener::Session& the_session, const listener::Request& the_request,
+       std::shared_ptr<const View> the_view)
+      : tools(the_tools),
+        session(the_session),
+        request(the_request),
+        view(std::move(the_view)),
+        meter(the_request.received) {}
+
+  Tools& tools;
+  listener::Session& session;
+  const listener::Request& request;
+  std::shared_ptr<const View> view;
+
+  // From the head.
+  std::string_view host;
+  std::string_view path;   // with its query, as sent on
+  bool keep_alive = true;  // towards the client
+  std::string request_id;
+  telemetry::TraceContext trace;
+  dialect::Api api = dialect::Api::kOther;
+
+  // From the route and the body.
+  const route::Route* route = nullptr;
+  const Pool* pool = nullptr;
+  const PoolView* live = nullptr;
+  dialect::BodyFacts facts;
+  std::string model;                        // as the client names it
+  const rewrite::Target* target = nullptr;  // null: the name goes on unchanged
+  pick::Criticality criticality = pick::Criticality::kStandard;
+
+  // While it is under way.
+  bool client_gone = false;
+  upstream::Connection* waiting_on = nullptr;  // aborted when the client leaves
+  std::string_view endpoint;                   // that was asked last
+  std::uint32_t retries = 0;
+  std::string_view flags;   // Envoy's response flags
+  std::string_view reason;  // our word for a refusal, for the header and the log
+  std::uint32_t retry_after_s = 0;
+  int status = 0;  // sent to the client
+  std::uint64_t bytes_sent = 0;
+  bool streamed = false;
+  std::optional<TimePoint> sent_on;
+  std::optional<TimePoint> answered;
+  usage::Meter meter;
+
+  // What the engine is asked for; also the label and the log's target model.
+  std::string_view target_model() const {
+    return target ? std::string_view(target->model) : std::string_view(model);
+  }
+};
+
+// One request counted on one endpoint, from its sending to the end of its answer.
+class Dispatch {
+ public:
+  Dispatch() = default;
+  explicit Dispatch(fleet::Live& live) : cell_(&live.cell()), ticket_(cell_->dispatch()) {}
+  Dispatch(Dispatch&& other) noexcept : cell_(std::exchange(other.cell_, nullptr)), ticket_(other.ticket_) {}
+  Dispatch& operator=(Dispatch&& other) noexcept {
+    end();
+    cell_ = std::exchange(other.cell_, nullptr);
+    ticket_ = other.ticket_;
+    return *this;
+  }
+  ~Dispatch() { end(); }
+
+ private:
+  void end() {
+    if (cell_) std::exchange(cell_, nullptr)->finish(ticket_);
+  }
+  pick::EndpointCell* cell_ = nullptr;
+  pick::EndpointCell::Ticket ticket_ = 0;
+};
+
+// An endpoint's answer, its head read.
+struct Answer {
+  std::unique_ptr<upstream::Connection> connection;
+  const http::Head* head = nullptr;  // lives in the connection
+  fleet::Live* live = nullptr;
+  Dispatch dispatch;
+  dialect::Injected injected;  // what was asked for beyond the client's wishes
+  std::string read_already;    // of its body, when it had to be looked at
+  bool body_complete = false;  // nothing of it remains in the connection
+};
+
+// Sends the request to the best endpoint, and to further ones while nothing has been answered.
+// Errors: kUnavailable (503, no endpoint or none reachable), kExhausted (429), kDeadline (504), kCancelled
+// (client left).
+net::Task<Result<Answer>> forward(Walk& walk);
+
+// Hands the answer to the client. True if the client's connection may carry another request.
+net::Task<bool> relay(Walk& walk, Answer answer);
+
+// Answers by ourselves.
+struct OwnAnswer {
+  int status = 200;
+  std::string_view content_type = "application/json";
+  std::string_view body;
+  std::uint32_t retry_after_s = 0;  // 0: no such header
+  std::string_view allow;           // for 405
+};
+net::Task<bool> respond(Walk& walk, OwnAnswer answer);
+net::Task<bool> respond_error(Walk& walk, Error error, std::uint32_t retry_after_s = 0);
+
+}  // namespace tidegate::gateway

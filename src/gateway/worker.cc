@@ -1,0 +1,89 @@
+#include "gateway/worker.h"
+
+#include <utility>
+
+#include "gateway/exchange.h"
+
+namespace tidegate::gateway {
+
+Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
+               telemetry::AccessLog* access_log, std::size_t shard)
+    : config_(config),
+      upstream_(loop_, buffers_, config.upstream),
+      random_(Random::from_system()),
+      picker_(config.pick),
+      bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
+      probe_(registry, shard),
+      tools_{loop_, config_, clock, random_, upstream_, picker_, bodies_, probe_, access_log, shard, date_},
+      view_(std::make_shared<const View>()),
+      thread_([this] { loop_.run(); }) {}
+
+Worker::~Worker() {
+  if (!joined_) drain(Duration::zero()).wait();
+  thread_.join();
+}
+
+void Worker::set(View view) {
+  // The copy is this worker's alone: counting references to it touches no other worker's memory.
+  loop_.post(
+      [this, view = std::make_shared<const View>(std::move(view))]() mutable { view_ = std::move(view); });
+}
+
+Result<net::Address> Worker::listen(const net::Address& address, std::uint16_t port) {
+  std::promise<Result<net::Address>> bound;
+  std::future<Result<net::Address>> result = bound.get_future();
+  loop_.post([&] { start_acceptor(address, port, bound); });
+  return result.get();
+}
+
+void Worker::start_acceptor(const net::Address& address, std::uint16_t port,
+                            std::promise<Result<net::Address>>& bound) {
+  listener::Acceptor::Hooks hooks;
+  hooks.exchange = [this, port](listener::Session& session, const listener::Request& request) {
+    return exchange(tools_, port, view_, session, request);
+  };
+  hooks.refused = [this](int status) { probe_.refused(status); };
+  hooks.connections = [this](int delta) { probe_.connections(delta); };
+  auto acceptor = std::make_unique<listener::Acceptor>(loop_, buffers_, config_.limits,
+                                                       config_.connections_max, std::move(hooks));
+  if (Result<void> listening = acceptor->listen(address); !listening) {
+    bound.set_value(tl::unexpected(listening.error()));
+    return;
+  }
+  const net::Address where = acceptor->address();
+  acceptors_[where.text()] = std::move(acceptor);
+  bound.set_value(where);
+}
+
+void Worker::unlisten(const net::Address& address) {
+  loop_.post([this, text = address.text()] {
+    const auto found = acceptors_.find(text);
+    if (found == acceptors_.end()) return;
+    tasks_.spawn(retire(std::move(found->second), config_.drain_timeout));
+    acceptors_.erase(found);
+  });
+}
+
+net::Task<void> Worker::retire(std::unique_ptr<listener::Acceptor> acceptor, Duration timeout) {
+  co_await acceptor->drain(loop_.now() + timeout);
+}
+
+std::future<void> Worker::drain(Duration timeout) {
+  joined_ = true;
+  loop_.post([this, timeout] {
+    for (auto& [address, acceptor] : acceptors_) tasks_.spawn(retire(std::move(acceptor), timeout));
+    acceptors_.clear();
+    finishing_.spawn(finish());
+  });
+  return drained_.get_future();
+}
+
+net::Task<void> Worker::finish() {
+  co_await tasks_.wait_empty();
+  upstream_.close();
+  view_.reset();
+  loop_.stop();
+  drained_.set_value();
+}
+
+}  // namespace tidegate::gateway

@@ -1,0 +1,66 @@
+// One thread that accepts and serves client connections, with everything it needs of its own: loop, buffers,
+// connections to endpoints, picker, random numbers, counters. Workers share only the endpoints' atomics.
+//
+// Thread: the public members are called from the control thread; they post to the worker and, where they
+// return something, wait for it.
+
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "gateway/listener/acceptor.h"
+#include "gateway/walk.h"
+
+namespace tidegate::gateway {
+
+class Worker {
+ public:
+  // All references outlive the worker.
+  Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
+         telemetry::AccessLog* access_log, std::size_t shard);
+  ~Worker();
+
+  // Requests that begin from now on use this view.
+  void set(View view);
+
+  // Begins to accept on `address` for the listener of `port`. Returns the bound address. Errors as
+  // net::Listener::bind.
+  Result<net::Address> listen(const net::Address& address, std::uint16_t port);
+
+  // Stops accepting there; requests under way finish within the drain time-out.
+  void unlisten(const net::Address& address);
+
+  // Stops accepting everywhere, lets requests finish within the time-out, and ends the thread.
+  std::future<void> drain(Duration timeout);
+
+ private:
+  void start_acceptor(const net::Address& address, std::uint16_t port,
+                      std::promise<Result<net::Address>>& bound);
+  net::Task<void> retire(std::unique_ptr<listener::Acceptor> acceptor, Duration timeout);
+  net::Task<void> finish();
+
+  const Config& config_;
+  net::Loop loop_;
+  net::BufferPool buffers_;
+  upstream::Pool upstream_;
+  Random random_;
+  pick::Picker picker_;
+  dialect::BodyReader bodies_;
+  Probe probe_;
+  http::DateText date_;
+  Tools tools_;
+  std::shared_ptr<const View> view_;
+  std::map<std::string, std::unique_ptr<listener::Acceptor>> acceptors_;  // by address
+  net::TaskGroup tasks_;
+  net::TaskGroup finishing_;
+  std::promise<void> drained_;
+  bool joined_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tidegate::gateway
