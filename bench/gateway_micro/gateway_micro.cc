@@ -77,7 +77,7 @@ void choose(benchmark::State& state) {
   for (auto _ : state) {
     auto& facts = picker.facts();
     facts.clear();
-    for (const auto& cell : pool.cells) facts.push_back(cell->facts(adapter, now));
+    for (const auto& cell : pool.cells) cell->observe(adapter, now, facts.emplace_back());
     const admit::Decision decision =
         admit::admit(admit::load_of(facts, {}), pick::Criticality::kStandard, {});
     benchmark::DoNotOptimize(decision);

@@ -12,25 +12,37 @@ namespace {
 constexpr std::uint32_t kRetryAfterMax = 10;
 
 // A scrape counts in full while it is young and not at all when it is stale.
-float weight_of(float age_s, const Limits& limits) {
-  constexpr float kYoung = 0.5F;
-  const auto stale = std::max(static_cast<float>(seconds(limits.stale)), kYoung + 0.001F);
-  if (age_s <= kYoung) return 1;
-  return age_s >= stale ? 0 : (stale - age_s) / (stale - kYoung);
-}
+class Fading {
+ public:
+  explicit Fading(Duration stale)
+      : stale_(std::max(static_cast<float>(seconds(stale)), kYoung + 0.001F)),
+        slope_(1 / (stale_ - kYoung)) {}
+  float operator()(float age_s) const {
+    if (age_s <= kYoung) return 1;
+    return age_s >= stale_ ? 0 : (stale_ - age_s) * slope_;
+  }
+
+ private:
+  static constexpr float kYoung = 0.5F;
+  float stale_;
+  float slope_;
+};
 
 }  // namespace
 
 PoolLoad load_of(std::span<const pick::EndpointFacts> endpoints, const Limits& limits) {
   PoolLoad load;
   float sum = 0;
+  const Fading weight_of(limits.stale);
+  const float per_waiting = 1 / limits.waiting_threshold;
+  const float per_kv = 1 / limits.kv_threshold;
   for (const pick::EndpointFacts& f : endpoints) {
     load.in_flight += f.in_flight;
     if (!f.healthy || f.draining) continue;
     ++load.usable;
-    const float weight = weight_of(f.age_s, limits);
+    const float weight = weight_of(f.age_s);
     const float waiting = weight * f.waiting + static_cast<float>(f.unseen);
-    sum += std::max(waiting / limits.waiting_threshold, weight * f.kv_usage / limits.kv_threshold);
+    sum += std::max(waiting * per_waiting, weight * f.kv_usage * per_kv);
   }
   if (load.usable > 0) load.saturation = sum / static_cast<float>(load.usable);
   return load;

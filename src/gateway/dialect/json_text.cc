@@ -8,6 +8,25 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
+bool ends_scalar(char c) {
+  switch (c) {
+    case ' ':
+    case '\n':
+    case '\r':
+    case '\t':
+    case ',':
+    case ':':
+    case '"':
+    case '{':
+    case '}':
+    case '[':
+    case ']':
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
 
 // Bytes of the valid UTF-8 sequence at the start of `text`; 0 if it is none. Source: Unicode 15, table 3-7.
@@ -115,10 +134,16 @@ std::string_view JsonCursor::raw_string() {
     return {};
   }
   const std::size_t begin = at_;
+  const char* const data = text_.data();
   while (at_ < text_.size()) {
-    const char c = text_[at_];
-    if (c == '"') return text_.substr(begin, at_++ - begin);
-    at_ += c == '\\' ? 2 : 1;
+    const void* quote = std::memchr(data + at_, '"', text_.size() - at_);
+    if (quote == nullptr) break;
+    const auto end = static_cast<std::size_t>(static_cast<const char*>(quote) - data);
+    // An odd number of backslashes before it makes the quote part of the string.
+    std::size_t first = end;
+    while (first > begin && data[first - 1] == '\\') --first;
+    at_ = end + 1;
+    if ((end - first) % 2 == 0) return text_.substr(begin, end - begin);
   }
   fail();
   return {};
@@ -153,8 +178,7 @@ std::string_view JsonCursor::value() {
       }
     } while (ok_ && depth > 0);
   } else {
-    while (at_ < text_.size() && !is_blank(text_[at_]) && std::strchr(",}]:\"{[", text_[at_]) == nullptr)
-      ++at_;
+    while (at_ < text_.size() && !ends_scalar(text_[at_])) ++at_;
     if (at_ == begin) fail();
   }
   return ok_ ? text_.substr(begin, at_ - begin) : std::string_view{};

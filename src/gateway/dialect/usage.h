@@ -31,6 +31,13 @@ struct Usage {
 // Reads one usage object ("{...}"). Empty if it is no object or names no token count.
 std::optional<Usage> read_usage(std::string_view object);
 
+// The same for an object at the start of `text`; `end` is behind it.
+struct UsageAt {
+  Usage usage;
+  std::size_t end = 0;
+};
+std::optional<UsageAt> read_usage_at(std::string_view text);
+
 // Finds the usage of a JSON answer that passes in pieces of any size. Looks for the member by its name and
 // keeps at most kKept bytes of it, so the cost does not depend on how long the answer is; the last usage
 // object in the body counts.
@@ -45,6 +52,7 @@ class UsageScan {
   enum class Phase : std::uint8_t { kSearch, kColon, kValue, kObject };
 
   std::string_view capture(std::string_view piece);
+  bool closes(char c);
   std::string_view give_up(std::string_view rest);
   void start_capture();
   void remember_end(std::string_view piece);

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view kName = "\"usage\"";
 
+bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
 std::optional<std::uint64_t> count_of(std::string_view token) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
@@ -33,11 +35,12 @@ std::optional<std::uint64_t> read_cached(std::string_view details) {
 
 }  // namespace
 
-std::optional<Usage> read_usage(std::string_view object) {
-  Usage usage;
+std::optional<UsageAt> read_usage_at(std::string_view text) {
+  UsageAt found;
+  Usage& usage = found.usage;
   bool any = false;
   std::optional<std::uint64_t> total;
-  JsonCursor cursor(object);
+  JsonCursor cursor(text);
   cursor.each_member([&](std::string_view key) {
     const std::string_view value = cursor.value();
     const auto count = [&](std::uint64_t& into) {
@@ -57,9 +60,19 @@ std::optional<Usage> read_usage(std::string_view object) {
       usage.cached = read_cached(value);
     }
   });
-  if (!cursor.at_end() || !any) return std::nullopt;
+  if (!cursor.ok() || !any) return std::nullopt;
+  found.end = cursor.at();
   usage.total = total.value_or(usage.prompt + usage.completion);
-  return usage;
+  return found;
+}
+
+std::optional<Usage> read_usage(std::string_view object) {
+  const auto found = read_usage_at(object);
+  if (!found) return std::nullopt;
+  for (const char c : object.substr(found->end)) {
+    if (!is_blank(c)) return std::nullopt;
+  }
+  return found->usage;
 }
 
 void UsageScan::reset() {
@@ -110,39 +123,57 @@ void UsageScan::start_capture() {
   escaped_ = false;
 }
 
-// Takes bytes of the member's value; returns what is behind it.
+// Takes bytes of the member's value; returns what is behind it. An object that lies whole in one piece is
+// read in place.
 std::string_view UsageScan::capture(std::string_view piece) {
-  for (std::size_t i = 0; i < piece.size(); ++i) {
-    const char c = piece[i];
-    if (phase_ != Phase::kObject) {
-      if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
-      if (phase_ == Phase::kColon && c == ':') {
-        phase_ = Phase::kValue;
-        continue;
-      }
-      if (phase_ != Phase::kValue || c != '{') return give_up(piece.substr(i));
+  std::size_t begin = 0;
+  while (phase_ != Phase::kObject) {
+    while (begin < piece.size() && is_blank(piece[begin])) ++begin;
+    if (begin == piece.size()) return {};
+    const char c = piece[begin];
+    if (phase_ == Phase::kColon && c == ':') {
+      phase_ = Phase::kValue;
+      ++begin;
+    } else if (phase_ == Phase::kValue && c == '{') {
       phase_ = Phase::kObject;
-    }
-    if (kept_.size() == kKept) return give_up(piece.substr(i));
-    kept_ += c;
-    if (in_string_) {
-      if (escaped_) {
-        escaped_ = false;
-      } else if (c == '\\') {
-        escaped_ = true;
-      } else if (c == '"') {
-        in_string_ = false;
-      }
-    } else if (c == '"') {
-      in_string_ = true;
-    } else if (c == '{') {
-      ++depth_;
-    } else if (c == '}' && --depth_ == 0) {
-      if (auto usage = read_usage(kept_)) usage_ = usage;
-      return give_up(piece.substr(i + 1));
+    } else {
+      return give_up(piece.substr(begin));
     }
   }
+  if (kept_.empty()) {
+    if (const auto found = read_usage_at(piece.substr(begin, kKept))) {
+      usage_ = found->usage;
+      return give_up(piece.substr(begin + found->end));
+    }
+  }
+  const std::size_t room = kKept - kept_.size();
+  for (std::size_t i = begin; i < piece.size(); ++i) {
+    if (i - begin == room) return give_up(piece.substr(i));
+    if (!closes(piece[i])) continue;
+    const std::string_view object = piece.substr(begin, i + 1 - begin);
+    if (!kept_.empty()) kept_ += object;
+    if (auto usage = read_usage(kept_.empty() ? object : std::string_view(kept_))) usage_ = usage;
+    return give_up(piece.substr(i + 1));
+  }
+  kept_ += piece.substr(begin);
   return {};
+}
+
+// Follows strings and brackets by one character. True at the bracket that closes the object.
+bool UsageScan::closes(char c) {
+  if (in_string_) {
+    if (escaped_) {
+      escaped_ = false;
+    } else if (c == '\\') {
+      escaped_ = true;
+    } else if (c == '"') {
+      in_string_ = false;
+    }
+    return false;
+  }
+  if (c == '"') in_string_ = true;
+  if (c == '{') ++depth_;
+  return c == '}' && --depth_ == 0;
 }
 
 std::string_view UsageScan::give_up(std::string_view rest) {

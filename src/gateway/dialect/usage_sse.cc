@@ -27,8 +27,9 @@ std::uint32_t number_at(std::string_view text) {
 
 // The members of one event that matter.
 struct Members {
-  Range usage;  // the object; empty if there is none
-  Range cut;    // the member with one comma
+  bool has_usage = false;  // there is an object of that name
+  std::optional<Usage> usage;
+  Range cut;  // the member with one comma
   bool choices_empty = false;
   std::uint32_t choice = 0;
 };
@@ -42,17 +43,10 @@ bool glance(std::string_view data, std::size_t usage, Members& members) {
   if (begin >= data.size() || data[begin - 1] != ':' || data[begin] != '{' || data[usage - 1] != ',')
     return false;
   // The object and the data's own closing bracket are all there is to the end.
-  std::size_t end = begin + 1;
-  int depth = 1;
-  bool in_string = false;
-  for (; end < data.size() && depth > 0; ++end) {
-    const char c = data[end];
-    if (c == '\\') return false;
-    if (c == '"') in_string = !in_string;
-    if (c == '{' && !in_string) ++depth;
-    if (c == '}' && !in_string) --depth;
-  }
-  if (depth != 0 || end + 1 != data.size() || data[end] != '}') return false;
+  const auto found = read_usage_at(data.substr(begin));
+  if (!found) return false;
+  const std::size_t end = begin + found->end;
+  if (end + 1 != data.size() || data[end] != '}') return false;
   const std::size_t choices = find(data.substr(0, usage), kChoices);
   if (choices == kNone) return false;
   const std::string_view inside = data.substr(choices + kChoices.size());
@@ -61,9 +55,18 @@ bool glance(std::string_view data, std::size_t usage, Members& members) {
     if (!inside.starts_with(kIndex)) return false;
     members.choice = number_at(inside.substr(kIndex.size()));
   }
-  members.usage = {begin, end};
+  members.has_usage = true;
+  members.usage = found->usage;
   members.cut = {usage - 1, end};
   return true;
+}
+
+// Running usage stands within the last bytes of nearly every event.
+bool glance_at_end(std::string_view data, Members& members) {
+  constexpr std::size_t kEnd = 160;
+  const std::size_t from = data.size() > kEnd ? data.size() - kEnd : 0;
+  const std::size_t usage = find(data.substr(from), kUsage);
+  return usage != kNone && from + usage > 0 && glance(data, from + usage, members);
 }
 
 std::uint32_t first_index(std::string_view choices) {
@@ -88,7 +91,8 @@ bool walk(std::string_view data, Members& members) {
     const std::string_view value = cursor.value();
     const std::size_t end = cursor.at();
     if (key == "usage" && value.starts_with('{')) {
-      members.usage = {end - value.size(), end};
+      members.has_usage = true;
+      members.usage = read_usage(value);
       usage_is_first = behind_last == 0;
       usage_member = {usage_is_first ? key_begin : behind_last, end};
     } else if (key == "choices") {
@@ -135,19 +139,19 @@ UsageSse::Verdict UsageSse::look(std::string_view data) const {
     verdict.done = true;
     return verdict;
   }
-  const std::size_t usage = find(data, kUsage);
-  if (usage == kNone) {
-    verdict.error = is_error(data);
-    return verdict;
-  }
   Members members;
-  if (usage == 0 || !glance(data, usage, members)) {
+  if (!glance_at_end(data, members)) {
+    const std::size_t usage = find(data, kUsage);
+    if (usage == kNone) {
+      verdict.error = is_error(data);
+      return verdict;
+    }
     members = {};
     if (!walk(data, members)) return verdict;  // not JSON: no business of ours
     verdict.error = is_error(data);
   }
-  if (members.usage.empty()) return verdict;
-  verdict.usage = read_usage(members.usage.of(data));
+  if (!members.has_usage) return verdict;
+  verdict.usage = members.usage;
   verdict.is_final = members.choices_empty;
   verdict.choice = members.choice;
   if (verdict.is_final) {

@@ -7,21 +7,24 @@
 namespace tidegate::pick {
 namespace {
 
-float mean(const std::vector<float>& values) {
-  float sum = 0;
-  for (const float value : values) sum += value;
-  return values.empty() ? 0 : sum / static_cast<float>(values.size());
-}
+class Fading {
+ public:
+  explicit Fading(const Settings& settings)
+      : fresh_(static_cast<float>(seconds(settings.fresh))),
+        stale_(static_cast<float>(seconds(settings.stale))) {}
+  float operator()(float age_s) const {
+    if (age_s <= fresh_) return 1;
+    return age_s < stale_ ? (stale_ - age_s) / (stale_ - fresh_) : 0;
+  }
+
+ private:
+  float fresh_;
+  float stale_;
+};
 
 }  // namespace
 
-float confidence(float age_s, const Settings& settings) {
-  const auto fresh = static_cast<float>(seconds(settings.fresh));
-  const auto stale = static_cast<float>(seconds(settings.stale));
-  if (age_s <= fresh) return 1;
-  if (!(age_s < stale)) return 0;
-  return (stale - age_s) / (stale - fresh);
-}
+float confidence(float age_s, const Settings& settings) { return Fading(settings)(age_s); }
 
 void Candidates::fill(std::span<const EndpointFacts> facts, Criticality criticality,
                       const Settings& settings) {
@@ -30,38 +33,51 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
   for (auto* column : {&queue, &running, &kv, &in_flight, &load}) column->resize(count);
   adapter.resize(count);
 
+  const Fading trust_in(settings);
   // Scraped values first, with each endpoint's confidence parked in `load`.
   float trust = 0;
   float waiting_sum = 0;
   float running_sum = 0;
   float kv_sum = 0;
-  asks_adapter = false;
   for (std::size_t i = 0; i < count; ++i) {
     const EndpointFacts& f = facts[index[i]];
-    const float c = confidence(f.age_s, settings);
+    const float c = trust_in(f.age_s);
     load[i] = c;
     trust += c;
     waiting_sum += c * f.waiting;
     running_sum += c * f.running;
     kv_sum += c * f.kv_usage;
-    asks_adapter = asks_adapter || f.adapter != AdapterPlace::kNotAsked;
   }
   const float scale = trust > 0 ? 1 / trust : 0;
+  const float mean_waiting = waiting_sum * scale;
+  const float mean_scraped_running = running_sum * scale;
+  const float mean_kv = kv_sum * scale;
+  float queue_total = 0;
+  float running_total = 0;
+  float in_flight_total = 0;
+  float load_total = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const EndpointFacts& f = facts[index[i]];
     const float c = load[i];
-    const auto blend = [&](float own, float sum) { return c == 1 ? own : c * own + (1 - c) * sum * scale; };
-    queue[i] = blend(f.waiting, waiting_sum) + static_cast<float>(f.unseen);
-    running[i] = blend(f.running, running_sum);
-    kv[i] = blend(f.kv_usage, kv_sum);
+    // Kept apart for fresh facts, so that equal ones stay exactly equal.
+    const bool is_fresh = c == 1;
+    const float waits = is_fresh ? f.waiting : c * f.waiting + (1 - c) * mean_waiting;
+    queue[i] = waits + static_cast<float>(f.unseen);
+    running[i] = is_fresh ? f.running : c * f.running + (1 - c) * mean_scraped_running;
+    kv[i] = is_fresh ? f.kv_usage : c * f.kv_usage + (1 - c) * mean_kv;
     in_flight[i] = static_cast<float>(f.in_flight);
     load[i] = std::max(queue[i] + running[i], in_flight[i]);
     adapter[i] = f.adapter;
+    queue_total += queue[i];
+    running_total += running[i];
+    in_flight_total += in_flight[i];
+    load_total += load[i];
   }
-  mean_queue = mean(queue);
-  mean_running = mean(running);
-  mean_in_flight = mean(in_flight);
-  load_bound = settings.affinity_load_max * mean(load) + settings.affinity_load_slack;
+  const float share = count > 0 ? 1 / static_cast<float>(count) : 0;
+  mean_queue = queue_total * share;
+  mean_running = running_total * share;
+  mean_in_flight = in_flight_total * share;
+  load_bound = settings.affinity_load_max * load_total * share + settings.affinity_load_slack;
 }
 
 }  // namespace tidegate::pick

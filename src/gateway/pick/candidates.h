@@ -33,7 +33,6 @@ struct Candidates {
   float mean_running = 0;
   float mean_in_flight = 0;
   float load_bound = 0;  // affinity counts up to here
-  bool asks_adapter = false;
 
   std::size_t size() const { return index.size(); }
 

@@ -13,17 +13,16 @@ void EndpointCell::publish(const Scraped& scraped, std::uint64_t mark, TimePoint
   scraped_at_ns_.store(now.time_since_epoch().count(), std::memory_order_release);
 }
 
-EndpointFacts EndpointCell::facts(AdapterId adapter, TimePoint now) const {
-  EndpointFacts facts;
+void EndpointCell::observe(AdapterId adapter, TimePoint now, EndpointFacts& facts) const {
   facts.healthy = healthy();
   facts.draining = draining();
   const std::int64_t scraped_at = scraped_at_ns_.load(std::memory_order_acquire);
-  if (scraped_at != std::numeric_limits<std::int64_t>::min()) {
-    facts.waiting = waiting_.load(std::memory_order_relaxed);
-    facts.running = running_.load(std::memory_order_relaxed);
-    facts.kv_usage = kv_usage_.load(std::memory_order_relaxed);
-    facts.age_s = static_cast<float>(now.time_since_epoch().count() - scraped_at) * 1e-9F;
-  }
+  const bool scraped = scraped_at != std::numeric_limits<std::int64_t>::min();
+  facts.waiting = waiting_.load(std::memory_order_relaxed);
+  facts.running = running_.load(std::memory_order_relaxed);
+  facts.kv_usage = kv_usage_.load(std::memory_order_relaxed);
+  facts.age_s = scraped ? static_cast<float>(now.time_since_epoch().count() - scraped_at) * 1e-9F
+                        : std::numeric_limits<float>::infinity();
   facts.in_flight = in_flight();
   // The three counters are not read as one, so a difference may be off for a moment; it is kept within what
   // is possible.
@@ -32,7 +31,6 @@ EndpointFacts EndpointCell::facts(AdapterId adapter, TimePoint now) const {
                                                 finished_unseen_.load(std::memory_order_relaxed));
   facts.unseen = static_cast<std::uint32_t>(std::clamp<std::int64_t>(unseen, 0, facts.in_flight));
   facts.adapter = residency_.place(adapter);
-  return facts;
 }
 
 }  // namespace tidegate::pick

@@ -77,8 +77,15 @@ class EndpointCell {
   Residency& residency() { return residency_; }
   const Residency& residency() const { return residency_; }
 
-  // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model.
-  EndpointFacts facts(AdapterId adapter, TimePoint now) const;
+  // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model. Writes every
+  // fact but `tried`, which stays. In a loop over many endpoints give it a place in the list itself: copying
+  // facts costs more than reading them.
+  void observe(AdapterId adapter, TimePoint now, EndpointFacts& facts) const;
+  EndpointFacts facts(AdapterId adapter, TimePoint now) const {
+    EndpointFacts facts;
+    observe(adapter, now, facts);
+    return facts;
+  }
 
  private:
   // Written per request; kept away from what only the scraper writes.

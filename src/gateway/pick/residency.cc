@@ -77,18 +77,6 @@ void Residency::forget(AdapterId adapter) {
   }
 }
 
-AdapterPlace Residency::place(AdapterId adapter) const {
-  if (adapter == kNoAdapter) return AdapterPlace::kNotAsked;
-  const std::uint32_t slots = this->slots();
-  bool room = false;
-  for (std::uint32_t i = 0; i < slots; ++i) {
-    const std::uint64_t held = slot_[i].load(std::memory_order_relaxed);
-    if (adapter_in(held) == adapter) return AdapterPlace::kResident;
-    room = room || held == 0;
-  }
-  return room ? AdapterPlace::kRoom : AdapterPlace::kFull;
-}
-
 std::uint32_t Residency::resident_count() const {
   std::uint32_t count = 0;
   for (const auto& slot : slot_) count += slot.load(std::memory_order_relaxed) != 0 ? 1 : 0;

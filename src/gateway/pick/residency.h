@@ -55,7 +55,19 @@ class Residency {
   void clear();
   void forget(AdapterId adapter);
 
-  AdapterPlace place(AdapterId adapter) const;
+  AdapterPlace place(AdapterId adapter) const {
+    if (adapter == kNoAdapter) return AdapterPlace::kNotAsked;
+    // Without a branch per slot: where an adapter sits cannot be foretold.
+    bool resident = false;
+    bool room = false;
+    for (std::uint32_t i = 0; i < slots(); ++i) {
+      const std::uint64_t held = slot_[i].load(std::memory_order_relaxed);
+      resident |= static_cast<AdapterId>(held >> 32) == adapter;
+      room |= held == 0;
+    }
+    if (resident) return AdapterPlace::kResident;
+    return room ? AdapterPlace::kRoom : AdapterPlace::kFull;
+  }
   std::uint32_t resident_count() const;
 
  private:

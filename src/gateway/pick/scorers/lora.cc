@@ -3,22 +3,11 @@
 namespace tidegate::pick {
 
 void score_lora(const Candidates& candidates, std::span<float> out) {
+  // By AdapterPlace: not asked, resident, room, full.
+  static constexpr float kWorth[] = {0, 1, 0.5F, 0};
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const bool counts = candidates.load[i] <= candidates.load_bound;
-    switch (candidates.adapter[i]) {
-      case AdapterPlace::kNotAsked:
-        out[i] = 0;
-        break;
-      case AdapterPlace::kResident:
-        out[i] = counts ? 1 : 0;
-        break;
-      case AdapterPlace::kRoom:
-        out[i] = counts ? 0.5F : 0;
-        break;
-      case AdapterPlace::kFull:
-        out[i] = 0;
-        break;
-    }
+    const float worth = kWorth[static_cast<std::size_t>(candidates.adapter[i])];
+    out[i] = candidates.load[i] <= candidates.load_bound ? worth : 0;
   }
 }
 
