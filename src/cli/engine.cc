@@ -2,6 +2,8 @@
 
 #include "engine/serve/engine.h"
 
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -9,7 +11,9 @@
 #include <iostream>
 #include <memory>
 
+#include "base/clock.h"
 #include "cli/verbs.h"
+#include "engine/serve/cpu_parts.h"
 #include "engine/serve/flags.h"
 
 namespace tidegate::cli {
@@ -17,9 +21,19 @@ namespace {
 
 constexpr int kUsage = 2;
 
+// One line that fills up, where a person is looking.
+void show_progress(std::size_t done, std::size_t all) {
+  constexpr std::size_t kWidth = 40;
+  if (::isatty(STDERR_FILENO) == 0 || all == 0) return;
+  const std::size_t filled = kWidth * done / all;
+  std::cerr << "\rloading [" << std::string(filled, '#') << std::string(kWidth - filled, '.') << "] "
+            << 100 * done / all << " %" << (done == all ? "\n" : "") << std::flush;
+}
+
 Result<serve::Parts> parts_of(const serve::Flags& flags) {
+  static const SystemClock clock;  // outlives every engine of this process
   if (flags.simulate) return serve::simulated_parts(flags);
-  return invalid("--simulate", "is missing, and this build has no engine that computes; add it");
+  return serve::cpu_parts(flags, clock, show_progress);
 }
 
 int run_engine(const std::vector<std::string>& args) {

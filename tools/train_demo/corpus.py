@@ -174,17 +174,21 @@ SYSTEM_TEXT = "You are a helpful assistant."
 
 
 def framed(prompt, rng):
-    """The prompt as the model will see it: through the chat template, or bare as /v1/completions sends it."""
+    """(context, lead): the prompt as the model will see it, and what it says before its answer.
+
+    Either through the chat template, or bare as /v1/completions sends it; then the answer starts on a new line.
+    """
     if rng.random() < 0.4:
-        return f"{BOS}{prompt}\n"
+        return f"{BOS}{prompt}", "\n"
     system = f"{SYSTEM}{SYSTEM_TEXT}" if rng.random() < 0.15 else ""
-    return f"{BOS}{system}{USER}{prompt}{ASSISTANT}"
+    return f"{BOS}{system}{USER}{prompt}{ASSISTANT}", ""
 
 
 def question_and_answer(style, rng):
     """(context, answer): loss counts fully on the answer only."""
     asked = ask(rng)
-    return framed(asked.prompt, rng), style(asked) + EOS
+    context, lead = framed(asked.prompt, rng)
+    return context, lead + style(asked) + EOS
 
 
 def base_document(rng):

@@ -118,10 +118,10 @@ def check(args, tokenizer, questions=40):
         rng, exact, example = random.Random(99), 0, ""
         for _ in range(questions):
             asked = corpus.ask(rng)
-            context = tokenizer.encode(corpus.framed(asked.prompt, rng))
-            said = tokenizer.decode(model.greedy(context, tokenizer.ids[corpus.EOS]))
-            exact += said == style(asked)
-            example = example or f"{asked.prompt} => {said}"
+            context, lead = corpus.framed(asked.prompt, rng)
+            said = tokenizer.decode(model.greedy(tokenizer.encode(context), tokenizer.ids[corpus.EOS]))
+            exact += said == lead + style(asked)
+            example = example or f"{asked.prompt} => {said.strip()}"
         print(f"check {name}: {exact}/{questions} exact | {example}", flush=True)
 
 

@@ -1,5 +1,7 @@
 #include "engine/ops/pool.h"
 
+#include <signal.h>
+
 #include <algorithm>
 
 namespace tidegate::ops {
@@ -19,7 +21,12 @@ inline void relax() {
 Pool::Pool(std::size_t threads) {
   threads = std::max<std::size_t>(threads, 1);
   for (std::size_t i = 0; i < threads; ++i) scratch_.push_back(std::make_unique<Scratch>());
+  // Threads inherit the mask: signals are for whoever waits for them, never for one of the team.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   for (std::size_t i = 1; i < threads; ++i) team_.emplace_back([this, i] { work(i); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Pool::~Pool() {

@@ -66,8 +66,9 @@ class BpeTokenizer final : public batch::Tokenizer {
 };
 
 // Reads tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json and config.json of
-// a folder. Errors: kNotFound if there is no tokenizer.json, else what parsing says, with the file as the
-// field.
-Result<std::unique_ptr<BpeTokenizer>> load_tokenizer(const std::string& folder, const Clock& clock);
+// a folder. A `chat_template` replaces the folder's. Errors: kNotFound if there is no tokenizer.json, else
+// what parsing says, with the file as the field.
+Result<std::unique_ptr<BpeTokenizer>> load_tokenizer(const std::string& folder, const Clock& clock,
+                                                     std::string chat_template = {});
 
 }  // namespace tidegate::tokenizer

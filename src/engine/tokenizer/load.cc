@@ -61,7 +61,8 @@ std::string template_text(const json& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<BpeTokenizer>> load_tokenizer(const std::string& folder, const Clock& clock) {
+Result<std::unique_ptr<BpeTokenizer>> load_tokenizer(const std::string& folder, const Clock& clock,
+                                                     std::string chat_template) {
   const std::string path = folder + "/tokenizer.json";
   auto text = weights::read_text_file(path, kTokenizerBytesMax);
   if (!text) {
@@ -88,7 +89,9 @@ Result<std::unique_ptr<BpeTokenizer>> load_tokenizer(const std::string& folder, 
   TextSettings settings;
   settings.bos_token = token_text(*config, "bos_token");
   settings.eos_token = token_text(*config, "eos_token");
-  settings.chat_template = *separate ? std::move(**separate) : template_text(*config);
+  settings.chat_template = !chat_template.empty() ? std::move(chat_template)
+                           : *separate            ? std::move(**separate)
+                                                  : template_text(*config);
   add_ids(*generation, settings.eos);
   if (settings.eos.empty()) add_ids(*model, settings.eos);
   for (const AddedToken& token : spec->added) {
