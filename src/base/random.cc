@@ -54,11 +54,16 @@ std::string random_hex(Random& random, std::size_t bytes) {
 }
 
 std::string random_uuid(Random& random) {
-  std::string hex = random_hex(random, 16);
-  hex[12] = '4';
-  hex[16] = kHex[8 | (random.next() & 3)];
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-         hex.substr(20);
+  std::string text(36, '-');
+  std::uint64_t pool[2] = {random.next(), random.next()};
+  pool[0] = (pool[0] & ~(std::uint64_t{15} << 48)) | (std::uint64_t{4} << 48);  // the 13th digit: version 4
+  pool[1] = (pool[1] & ~std::uint64_t{12}) | 8;                                 // the 17th: variant
+  for (std::size_t at = 0, digit = 0; at < text.size(); ++at) {
+    if (at == 8 || at == 13 || at == 18 || at == 23) continue;
+    text[at] = kHex[(pool[digit / 16] >> (4 * (digit % 16))) & 15];
+    ++digit;
+  }
+  return text;
 }
 
 std::string secure_bytes(std::size_t bytes) {

@@ -13,12 +13,16 @@
 #include "base/ascii.h"
 #include "gateway/dialect/answer.h"
 #include "gateway/event_relay.h"
+#include "gateway/request_head.h"
 #include "gateway/walk.h"
 
 namespace tidegate::gateway {
 namespace {
 
 constexpr std::size_t kPiecesMax = 60;
+
+// Most heads fit, so that one allocation does.
+constexpr std::size_t kHeadReserve = 512;
 
 enum class End { kDone, kClientLeft, kEndpointDied, kTooSlow };
 
@@ -92,13 +96,14 @@ http::Framing framing_for(const Walk& walk, const Answer& answer, bool events) {
 void append_head(std::string& out, Walk& walk, const Answer& answer, http::Framing framing) {
   const http::Head& head = *answer.head;
   const http::HopFields hop(head);
+  out.reserve(kHeadReserve);
   http::append_status_line(out, head.status, head.reason);
   bool has_date = false;
   for (const http::Header& header : head.headers) {
     if (ascii::equals_ignoring_case(header.name, "content-length") || hop.contains(header.name)) continue;
     if (ascii::equals_ignoring_case(header.name, "x-request-id")) continue;
     has_date = has_date || ascii::equals_ignoring_case(header.name, "date");
-    http::append_field(out, header.name, header.value);
+    append_parsed(out, header);
   }
   if (!has_date) http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   out.append("x-request-id: ").append(walk.request_id).append("\r\n");
@@ -143,7 +148,7 @@ End end_of(const Walk& walk, const Error& error) {
 
 net::Task<End> relay_body(Walk& walk, Answer& answer, Sink& sink) {
   const bool counts = answer.head->status == 200;
-  std::vector<std::string_view> pieces;
+  std::vector<std::string_view>& pieces = answer.connection->pieces();
   while (true) {
     const Result<bool> done = co_await next_pieces(walk, answer, pieces);
     if (!done && pieces.empty()) co_return end_of(walk, done.error());
@@ -160,7 +165,7 @@ net::Task<End> relay_body(Walk& walk, Answer& answer, Sink& sink) {
 
 net::Task<End> relay_events(Walk& walk, Answer& answer, Sink& sink) {
   EventRelay events(dialect::UsageSse(answer.injected), walk.meter);
-  std::vector<std::string_view> pieces;
+  std::vector<std::string_view>& pieces = answer.connection->pieces();
   if (!answer.connection->has_unread()) {  // the client learns now that its stream has begun
     if (!co_await sink.send(pieces, false)) co_return End::kClientLeft;
   }

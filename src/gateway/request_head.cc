@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kRequestIdMax = 128;
 
+// Most heads fit, so that one allocation does.
+constexpr std::size_t kHeadReserve = 1024;
+
 bool printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
@@ -57,7 +60,7 @@ void append_tracestate(std::string& out, const Walk& walk) {
     if (count < lines.size() && ascii::equals_ignoring_case(header.name, "tracestate"))
       lines[count++] = header.value;
   }
-  if (count == 0 || !walk.request.head.find("traceparent")) return;
+  if (count == 0) return;
   const std::string joined = telemetry::join_tracestate({lines.data(), count});
   if (!joined.empty()) http::append_field(out, "tracestate", joined);
 }
@@ -71,29 +74,42 @@ std::string request_id_of(const http::Head& head, Random& random) {
   return random_uuid(random);
 }
 
-telemetry::TraceContext trace_of(const http::Head& head, Random& random) {
-  if (const auto given = head.find("traceparent")) {
-    if (const auto parent = telemetry::parse_traceparent(*given)) return telemetry::child_of(*parent, random);
-  }
-  return telemetry::start_trace(random, false);
+std::optional<telemetry::TraceContext> trace_of(const http::Head& head, Random& random) {
+  const auto given = head.find("traceparent");
+  const auto parent = given ? telemetry::parse_traceparent(*given) : std::nullopt;
+  if (!parent) return std::nullopt;
+  return telemetry::child_of(*parent, random);
+}
+
+void append_parsed(std::string& out, const http::Header& header) {
+  const std::size_t at = out.size();
+  out.resize(at + header.name.size() + header.value.size() + 4);
+  char* to = out.data() + at;
+  to = std::copy(header.name.begin(), header.name.end(), to);
+  *to++ = ':';
+  *to++ = ' ';
+  to = std::copy(header.value.begin(), header.value.end(), to);
+  *to++ = '\r';
+  *to = '\n';
 }
 
 void append_request_head(std::string& out, const Walk& walk, std::uint64_t content_length) {
   const http::Head& head = walk.request.head;
   const http::HopFields hop(head);
+  out.reserve(kHeadReserve);
   http::append_request_line(out, head.method, walk.path);
-  http::append_field(out, "host", walk.host);
+  append_parsed(out, {"host", walk.host});
   for (const http::Header& header : head.headers) {
     if (!is_ours(header.name) && !hop.contains(header.name))
       http::append_field(out, header.name, header.value);
   }
   append_forwarded_for(out, walk);
   out += "x-forwarded-proto: http\r\nx-request-id: ";
-  out.append(walk.request_id)
-      .append("\r\ntraceparent: ")
-      .append(telemetry::format_traceparent(walk.trace))
-      .append("\r\n");
-  append_tracestate(out, walk);
+  out.append(walk.request_id).append("\r\n");
+  if (walk.trace) {
+    http::append_field(out, "traceparent", telemetry::format_traceparent(*walk.trace));
+    append_tracestate(out, walk);
+  }
   if (head.framing != http::Framing::kNone) http::append_field(out, "content-length", content_length);
   http::end_head(out);
 }
@@ -122,7 +138,7 @@ void write_access_log(const Walk& walk, const usage::Counted& counted, TimePoint
   entry.user_agent = head.find("user-agent").value_or(std::string_view());
   entry.request_id = walk.request_id;
   entry.x_forwarded_for = head.find("x-forwarded-for").value_or(std::string_view());
-  const std::string trace_id = telemetry::trace_id_hex(walk.trace);
+  const std::string trace_id = walk.trace ? telemetry::trace_id_hex(*walk.trace) : std::string();
   entry.trace_id = trace_id;
   entry.downstream_remote_address = walk.request.peer_ip;
   entry.upstream_host = walk.endpoint;

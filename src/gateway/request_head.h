@@ -1,7 +1,7 @@
 // The head of a request as the endpoint sees it, and what we take from the client's.
 //
 // Fields of this hop end here; control fields that only we may set (x-gateway-*, x-llm-d-*) are dropped; the
-// client's address is added to x-forwarded-for; a request id and a trace context are continued or begun.
+// client's address is added to x-forwarded-for; a request id is passed on or begun, a trace continued.
 // Host, credentials and everything else pass as they came.
 //
 // Thread: pure.
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,12 +23,16 @@ namespace tidegate::gateway {
 // The client's x-request-id if it is printable and at most 128 characters, else a new one.
 std::string request_id_of(const http::Head& head, Random& random);
 
-// The client's trace with a span of ours in it, or a new, unsampled one.
-telemetry::TraceContext trace_of(const http::Head& head, Random& random);
+// The client's trace with a span of ours in it. None if it sent none, or a broken one: we keep no spans of our own that a
+// new trace could hold.
+std::optional<telemetry::TraceContext> trace_of(const http::Head& head, Random& random);
 
 // Appends the whole head, the blank line included, for a body of `content_length` bytes. No length is written
 // for a request that came without a body.
 void append_request_head(std::string& out, const Walk& walk, std::uint64_t content_length);
+
+// "name: value" as the parser read it, without the checks that text from elsewhere needs.
+void append_parsed(std::string& out, const http::Header& header);
 
 // The access log's line for a request that has ended.
 void write_access_log(const Walk& walk, const usage::Counted& counted, TimePoint now);

@@ -67,7 +67,7 @@ struct Walk {
   std::string_view path;   // with its query, as sent on
   bool keep_alive = true;  // towards the client
   std::string request_id;
-  telemetry::TraceContext trace;
+  std::optional<telemetry::TraceContext> trace;  // ours within the client's; none if it sent none
   dialect::Api api = dialect::Api::kOther;
 
   // From the route and the body.

@@ -31,6 +31,12 @@ class Connection {
   // one byte of the stream. True when the answer is complete.
   net::Task<Result<bool>> read_body(std::vector<std::string_view>& pieces);
 
+  // A list for read_body() that keeps its memory from one request to the next.
+  std::vector<std::string_view>& pieces() {
+    pieces_.clear();
+    return pieces_;
+  }
+
   // Waits end at this time.
   void set_deadline(TimePoint deadline) { stream_.set_deadline(deadline); }
   // Makes whatever waits fail, and the endpoint see the end of its request.
@@ -60,6 +66,7 @@ class Connection {
   net::Buffer buffer_;
   std::size_t begin_ = 0;  // [begin_, end_) is read and not yet used
   std::size_t end_ = 0;
+  std::vector<std::string_view> pieces_;
   std::size_t requests_ = 0;
   bool answered_ = false;
   bool complete_ = true;
