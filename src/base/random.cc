@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cstring>
 
 #include "base/check.h"
 
@@ -54,14 +55,18 @@ std::string random_hex(Random& random, std::size_t bytes) {
 }
 
 std::string random_uuid(Random& random) {
+  // Where the bytes' digits go: between them stand the four dashes.
+  static constexpr std::array<std::uint8_t, 16> kPlace = {0,  2,  4,  6,  9,  11, 14, 16,
+                                                          19, 21, 24, 26, 28, 30, 32, 34};
+  std::array<std::uint64_t, 2> pool = {random.next(), random.next()};
+  std::array<std::uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), pool.data(), bytes.size());
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
   std::string text(36, '-');
-  std::uint64_t pool[2] = {random.next(), random.next()};
-  pool[0] = (pool[0] & ~(std::uint64_t{15} << 48)) | (std::uint64_t{4} << 48);  // the 13th digit: version 4
-  pool[1] = (pool[1] & ~std::uint64_t{12}) | 8;                                 // the 17th: variant
-  for (std::size_t at = 0, digit = 0; at < text.size(); ++at) {
-    if (at == 8 || at == 13 || at == 18 || at == 23) continue;
-    text[at] = kHex[(pool[digit / 16] >> (4 * (digit % 16))) & 15];
-    ++digit;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[kPlace[i]] = kHex[bytes[i] >> 4];
+    text[kPlace[i] + 1U] = kHex[bytes[i] & 15];
   }
   return text;
 }

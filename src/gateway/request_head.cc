@@ -82,15 +82,7 @@ std::optional<telemetry::TraceContext> trace_of(const http::Head& head, Random& 
 }
 
 void append_parsed(std::string& out, const http::Header& header) {
-  const std::size_t at = out.size();
-  out.resize(at + header.name.size() + header.value.size() + 4);
-  char* to = out.data() + at;
-  to = std::copy(header.name.begin(), header.name.end(), to);
-  *to++ = ':';
-  *to++ = ' ';
-  to = std::copy(header.value.begin(), header.value.end(), to);
-  *to++ = '\r';
-  *to = '\n';
+  out.append(header.name).append(": ", 2).append(header.value).append("\r\n", 2);
 }
 
 void append_request_head(std::string& out, const Walk& walk, std::uint64_t content_length) {
@@ -100,8 +92,7 @@ void append_request_head(std::string& out, const Walk& walk, std::uint64_t conte
   http::append_request_line(out, head.method, walk.path);
   append_parsed(out, {"host", walk.host});
   for (const http::Header& header : head.headers) {
-    if (!is_ours(header.name) && !hop.contains(header.name))
-      http::append_field(out, header.name, header.value);
+    if (!is_ours(header.name) && !hop.contains(header.name)) append_parsed(out, header);
   }
   append_forwarded_for(out, walk);
   out += "x-forwarded-proto: http\r\nx-request-id: ";

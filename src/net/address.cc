@@ -84,7 +84,9 @@ socklen_t Address::raw_size() const {
 }
 
 bool Address::operator==(const Address& other) const {
-  return family() == other.family() && std::memcmp(&storage_, &other.storage_, raw_size()) == 0;
+  if (family() != other.family()) return false;
+  if (family() == AF_INET) return std::memcmp(&storage_, &other.storage_, 8) == 0;  // the rest is padding
+  return std::memcmp(&storage_, &other.storage_, sizeof(sockaddr_in6)) == 0;
 }
 
 }  // namespace tidegate::net

@@ -1,13 +1,21 @@
 #include "gateway/upstream/pool.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
+
+#include "base/random.h"
 
 namespace tidegate::upstream {
 
 std::size_t Pool::Hash::operator()(const net::Address& address) const {
-  return std::hash<std::string_view>()(
-      std::string_view(reinterpret_cast<const char*>(address.raw()), address.raw_size()));
+  const char* raw = reinterpret_cast<const char*>(address.raw());
+  std::uint64_t first = 0;  // family, port and, of IPv4, the address
+  std::memcpy(&first, raw, sizeof first);
+  if (address.family() == AF_INET) return mix64(first);
+  std::uint64_t rest[2] = {};
+  std::memcpy(rest, raw + 8, sizeof rest);
+  return mix64(first ^ mix64(rest[0] ^ mix64(rest[1])));
 }
 
 Pool::Pool(net::Loop& loop, net::BufferPool& buffers, const PoolLimits& limits)
