@@ -108,8 +108,8 @@ net::Task<bool> list_models(Walk& walk) {
   const rewrite::ModelEntry* entry = name ? walk.pool->models.find(*name) : nullptr;
   const bool served = name && walk.live->served && walk.live->served->contains(*name);
   if (!entry && !served) {
-    co_return co_await respond_error(
-        walk, {Code::kNotFound, "model", "the model `" + name.value_or("") + "` does not exist"});
+    const Error unknown{Code::kNotFound, "model", "the model `" + name.value_or("") + "` does not exist"};
+    co_return co_await respond_error(walk, unknown);
   }
   const dialect::ModelCard card{*name, {}, {}, entry ? entry->created : walk.pool->created, {}};
   const std::string body = dialect::model_body(card);

@@ -232,7 +232,8 @@ net::Task<bool> relay(Walk& walk, Answer answer) {
   if (events) {
     co_await tell_in_stream(sink, end);
   } else if (!sink.head_sent()) {
-    co_return co_await respond_error(walk, {Code::kUnavailable, "", "the engine failed before it answered"});
+    const Error failed{Code::kUnavailable, "", "the engine failed before it answered"};
+    co_return co_await respond_error(walk, failed);
   } else {
     walk.session.stream().reset_on_close();
   }

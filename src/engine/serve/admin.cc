@@ -86,7 +86,8 @@ Respond unload_adapter(Desk& desk, Exchange& exchange) {
 Respond sleep(Desk& desk, Exchange& exchange) {
   const std::string level = http::query_value(exchange.request.query, "level").value_or("1");
   if (level != "1" && level != "2") {
-    co_await answer_error(desk, exchange, ApiError{400, "BadRequestError", "level must be 1 or 2.", "level"});
+    const ApiError wrong_level{400, "BadRequestError", "level must be 1 or 2.", "level"};
+    co_await answer_error(desk, exchange, wrong_level);
     co_return;
   }
   desk.sleep = level == "1" ? SleepState::kWeightsOffloaded : SleepState::kDiscardAll;

@@ -150,7 +150,8 @@ Respond converse(Desk& desk, Exchange& exchange, Work& work, Answer& answer, Tic
     if (work.fault == Fault::kBreak && tokens >= desk.flags.faults.fail_after_tokens) {
       // Returning without finishing cuts the connection.
       if (started) co_return;
-      co_await answer_error(desk, exchange, {500, "InternalServerError", "This failure was injected.", ""});
+      const ApiError injected{500, "InternalServerError", "This failure was injected.", ""};
+      co_await answer_error(desk, exchange, injected);
       co_return;
     }
     if (!work.asked.stream) continue;
