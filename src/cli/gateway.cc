@@ -30,16 +30,6 @@ struct Options {
   bool reference = false;
 };
 
-void print_reference() {
-  const gateway::Config defaults;
-  std::cout << "| Flag | Unit | Default | Meaning |\n|---|---|---|---|\n";
-  for (const gateway::Field& field : gateway::fields()) {
-    const std::string shown = field.show(defaults);
-    std::cout << "| `" << field.flag << "` | " << field.unit << " | "
-              << (shown.empty() ? "none" : "`" + shown + "`") << " | " << field.help << " |\n";
-  }
-}
-
 net::Task<void> end_at_once(net::Signals& signals) {
   const int number = co_await signals.next();
   if (number != 0) _exit(1);
@@ -57,7 +47,7 @@ net::Task<void> wait_for_end(net::Loop& loop, net::Signals& signals, gateway::Ga
 
 int run(const Options& options) {
   if (options.reference) {
-    print_reference();
+    std::cout << gateway::reference();
     return 0;
   }
   if (options.paths.empty()) {

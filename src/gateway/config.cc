@@ -201,6 +201,17 @@ const std::vector<Field>& fields() {
   return made;
 }
 
+std::string reference() {
+  const Config defaults;
+  std::string table = "| Flag | Unit | Default | Meaning |\n|---|---|---|---|\n";
+  for (const Field& field : fields()) {
+    const std::string shown = field.show(defaults);
+    table.append("| `").append(field.flag).append("` | ").append(field.unit).append(" | ");
+    table.append(shown.empty() ? "none" : "`" + shown + "`").append(" | ").append(field.help).append(" |\n");
+  }
+  return table;
+}
+
 Result<Duration> parse_duration(std::string_view text) {
   double amount = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);

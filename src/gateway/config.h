@@ -54,6 +54,9 @@ struct Field {
 
 const std::vector<Field>& fields();
 
+// All of them as a Markdown table, for docs/configuration.md.
+std::string reference();
+
 // "250ms", "2s", "5m", "1h"; "0" is zero. Errors: kInvalid.
 Result<Duration> parse_duration(std::string_view text);
 std::string duration_text(Duration duration);

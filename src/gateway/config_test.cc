@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 
 namespace tidegate::gateway {
 namespace {
@@ -41,6 +44,13 @@ TEST(Config, RefusesWhatIsOutOfBounds) {
     EXPECT_FALSE(field.set(config, "-1").has_value()) << field.flag;
     EXPECT_FALSE(field.set(config, "").has_value()) << field.flag;
   }
+}
+
+TEST(Config, TheDocumentedTableIsTheProgramsOwn) {
+  std::ifstream file("docs/configuration.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_NE(page.find(reference()), std::string::npos)
+      << "renew it: tidegate gateway --config-reference prints the table";
 }
 
 }  // namespace
