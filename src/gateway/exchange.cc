@@ -69,7 +69,11 @@ Result<void> resolve(Walk& walk) {
   if (!facts) return tl::unexpected(facts.error());
   walk.facts = *facts;
   walk.model = facts->model;
-  if (!facts->has_model) return {};  // the engine serves its first base model
+  if (walk.model.empty()) {
+    if (walk.api == Api::kTokenize) return {};  // the engine's first base model
+    walk.reason = "no-model";
+    return invalid("model", "the request names no model; GET /v1/models lists those that can be asked for");
+  }
   const Pool& pool = *walk.pool;
   std::uint64_t point = walk.tools.random.next();
   if (!pool.sticky_header.empty()) {

@@ -34,6 +34,7 @@ class BadRequests(WireTest):
                 self.assert_openai_error(self.door.post("/v1/completions", body), 400)
 
     def test_an_unknown_model_is_404(self):
+        eventually(lambda: self.door.completion("nobody").status == 404, "what the engine serves to be known")
         self.assert_openai_error(self.door.completion("nobody"), 404, "model_not_found")
 
     def test_an_unknown_host_is_404(self):
@@ -47,6 +48,7 @@ class BadRequests(WireTest):
         self.assertEqual(self.one.requests, [])
 
     def test_the_connection_lives_on_after_a_refusal(self):
+        eventually(lambda: self.door.completion("nobody").status == 404, "what the engine serves to be known")
         with self.door.connect() as client:
             self.assertEqual(client.ask(post_bytes("/v1/completions", '{"model":"nobody"}')).status, 404)
             self.assertEqual(client.ask(post_bytes("/v1/completions", "{")).status, 400)
@@ -55,7 +57,10 @@ class BadRequests(WireTest):
 
 class Models(WireTest):
     def test_the_list_names_logical_names_and_adapters(self):
-        gateway = self.gateway(manifests.canary([self.engine()], {"sql-lora": 1, "tweet-summary": 1}))
+        engine = self.engine()
+        engine.adapters = ["sql-lora", "tweet-summary"]
+        gateway = self.gateway(manifests.canary([engine], {"sql-lora": 1, "tweet-summary": 1}))
+        eventually(lambda: "tweet-summary" in gateway.get("/v1/models").body.decode(), "the engine's adapters to be listed")
         answer = gateway.get("/v1/models")
         self.assertEqual(answer.status, 200, answer)
         listed = answer.json()

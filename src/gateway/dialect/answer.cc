@@ -71,6 +71,7 @@ ErrorFace face_of(const Error& error) {
     case Code::kExhausted:
       return {429, "rate_limit_error", "rate_limit_exceeded", 1};
     case Code::kUnavailable:
+      if (error.field == "answer") return {502, "server_error", "bad_gateway", 0};
       return {503, "service_unavailable_error", "service_unavailable", 1};
     case Code::kDeadline:
       return {504, "timeout_error", "deadline_exceeded", 0};
@@ -89,7 +90,8 @@ std::string error_body(const Error& error) {
   out += ",\"type\":";
   append_json_token(out, face.type);
   out += ",\"param\":";
-  append_text_or_null(out, shortened(error.field));
+  // Where an engine failed, no field of the client's is to blame.
+  append_text_or_null(out, error.code == Code::kUnavailable ? std::string() : shortened(error.field));
   out += ",\"code\":";
   append_text_or_null(out, face.code);
   out += "}}";

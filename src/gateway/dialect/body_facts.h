@@ -48,7 +48,7 @@ struct BodyFacts {
   // Decoded. A view into the body or into the reader; lives until the reader's next read and as long as the
   // body.
   std::string_view model;
-  bool has_model = false;  // false if absent or null; an engine then serves its first base model
+  bool has_model = false;  // false if absent or null
   Range model_token;       // with its quotes, or the word null; empty if absent
 
   Flag stream = Flag::kAbsent;

@@ -7,7 +7,7 @@ namespace tidegate::upstream {
 namespace {
 
 Error bad_answer(const net::Address& peer, const Error& error) {
-  return {Code::kUnavailable, "",
+  return {Code::kUnavailable, "answer",
           "endpoint " + peer.text() + " sent no proper HTTP answer: " + describe(error)};
 }
 

@@ -1,7 +1,7 @@
 // One HTTP/1.1 connection to an endpoint: a request out, an answer in, again and again.
 //
 // Thread: the worker's own.
-// Errors: kUnavailable (refused, reset, ended early, answer is no HTTP), kDeadline, kCancelled.
+// Errors: kUnavailable (refused, reset, ended early; with field "answer": what came is no HTTP), kDeadline, kCancelled.
 
 #pragma once
 
