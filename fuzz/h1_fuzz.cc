@@ -1,6 +1,8 @@
 // HTTP/1.1: no cut of a stream changes what is read from it, whatever is read was there, and a head that is
 // accepted says the same once written out again.
 
+#include <llhttp.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -39,6 +41,54 @@ void check_cuts(Parser::Kind kind, std::string_view stream, HeadLimits limits) {
   TG_CHECK(read_stream(kind, bytes, limits) == whole);
 }
 
+struct Spans {
+  std::string_view method, target, reason;
+  std::vector<Header> headers;
+};
+
+llhttp_settings_t span_settings() {
+  llhttp_settings_t s;
+  llhttp_settings_init(&s);
+  const auto spans = [](llhttp_t* p) -> Spans& { return *static_cast<Spans*>(p->data); };
+  static constexpr auto kSpans = spans;
+  s.on_method = [](llhttp_t* p, const char* at, std::size_t size) {
+    return kSpans(p).method = {at, size}, 0;
+  };
+  s.on_url = [](llhttp_t* p, const char* at, std::size_t size) { return kSpans(p).target = {at, size}, 0; };
+  s.on_status = [](llhttp_t* p, const char* at, std::size_t size) {
+    return kSpans(p).reason = {at, size}, 0;
+  };
+  s.on_header_field = [](llhttp_t* p, const char* at, std::size_t size) {
+    kSpans(p).headers.push_back({{at, size}, {}});
+    return 0;
+  };
+  s.on_header_value = [](llhttp_t* p, const char* at, std::size_t size) {
+    Header& last = kSpans(p).headers.back();
+    TG_CHECK(last.value.empty());  // a value in two spans would be a folded one
+    last.value = {at, size};
+    return 0;
+  };
+  return s;
+}
+
+// `bytes` is a head that Parser has accepted.
+void check_second_opinion(Parser::Kind kind, std::string_view bytes, const Head& head) {
+  static const llhttp_settings_t kSettings = span_settings();
+  Spans spans;
+  llhttp_t parser;
+  llhttp_init(&parser, kind == Parser::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &kSettings);
+  parser.data = &spans;
+  const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), bytes.size());
+  TG_CHECK(error == HPE_OK || error == HPE_PAUSED_UPGRADE);
+  TG_CHECK(spans.method == head.method && spans.target == head.target && spans.reason == head.reason);
+  TG_CHECK(spans.headers.size() == head.headers.size());
+  for (std::size_t i = 0; i < head.headers.size(); ++i) {
+    TG_CHECK(spans.headers[i].name.data() == head.headers[i].name.data());
+    TG_CHECK(spans.headers[i].name.size() == head.headers[i].name.size());
+    TG_CHECK(tidegate::ascii::trim(spans.headers[i].value) == head.headers[i].value);
+  }
+}
+
 void check_rewrite(Parser::Kind kind, std::string_view stream) {
   Parser parser(kind, {});
   const auto size = parser.head(stream);
@@ -47,6 +97,8 @@ void check_rewrite(Parser::Kind kind, std::string_view stream) {
   for (const Header& header : head.headers)
     TG_CHECK(lies_in(header.name, stream) && lies_in(header.value, stream));
   TG_CHECK(lies_in(head.target, stream) && lies_in(head.method, stream) && lies_in(head.reason, stream));
+
+  check_second_opinion(kind, stream.substr(0, *size), head);
 
   std::string written;
   if (kind == Parser::kRequest) {

@@ -54,27 +54,29 @@ inline bool is_token(std::string_view text) { return !text.empty() && grammar::a
 // What may stand in a field value: no control byte but tab. Bytes above 0x7f (obs-text) are allowed. Eight at
 // a time, because every value of every message passes here.
 inline bool is_field_value(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  const auto exact = [](unsigned char c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; };
-  std::size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + i, 8);
-    // The high bit of a byte of `low` is set where the byte is below 0x20, of `del` where it is 0x7f; a
-    // borrow may raise a false alarm, so an alarm is looked at byte by byte.
-    const std::uint64_t low = (word - kOnes * 0x20) & ~word;
-    const std::uint64_t as_del = word ^ (kOnes * 0x7f);
-    const std::uint64_t del = (as_del - kOnes) & ~as_del;
-    if (((low | del) & (kOnes * 0x80)) != 0) {
-      for (std::size_t j = i; j < i + 8; ++j) {
-        if (!exact(static_cast<unsigned char>(text[j]))) return false;
-      }
+  const auto all_sound = [](std::string_view part) {
+    for (const char c : part) {
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte < 0x20 && c != '\t') || byte == 0x7f) return false;
     }
+    return true;
+  };
+  // The high bit of a byte of `low` is set where the byte is below 0x20, of `del` where it is 0x7f. A borrow
+  // may raise a false alarm, so an alarm is looked at byte by byte.
+  const auto word_is_sound = [&](std::size_t at) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    const std::uint64_t low = (word - kOnes * 0x20) & ~word;
+    const std::uint64_t flipped = word ^ (kOnes * 0x7f);
+    const std::uint64_t del = (flipped - kOnes) & ~flipped;
+    return ((low | del) & (kOnes * 0x80)) == 0 || all_sound(text.substr(at, 8));
+  };
+  if (text.size() < 8) return all_sound(text);
+  for (std::size_t at = 0; at + 8 < text.size(); at += 8) {
+    if (!word_is_sound(at)) return false;
   }
-  for (; i < text.size(); ++i) {
-    if (!exact(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
+  return word_is_sound(text.size() - 8);
 }
 
 // The value of a hex digit, or -1.

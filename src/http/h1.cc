@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
-#include "http/grammar.h"
+#include "http/h1_lines.h"
 #include "http/h1_rules.h"
 
 namespace tidegate::http {
@@ -15,14 +16,8 @@ namespace {
 
 enum class Phase { kHead, kBody, kTrailer, kDone, kFailed };
 
-constexpr std::string_view kVersion = "HTTP/1.";  // and one digit
-
-// The longest start line around a target of the greatest size: method, blanks, version, CRLF, with room.
+// More than method, blanks, version and CRLF need beside a target.
 constexpr std::size_t kStartLineBytesMax = 64;
-
-std::string_view view(const char* begin, const char* end) {
-  return {begin, static_cast<std::size_t>(end - begin)};
-}
 
 tl::unexpected<Error> bare_line_end() {
   return invalid("header", "has a line that does not end with CRLF; end every line with CR LF");
@@ -32,36 +27,7 @@ tl::unexpected<Error> too_long(std::string_view what, std::size_t limit) {
   return fail(Code::kTooLarge, "is longer than " + std::to_string(limit) + " bytes", std::string(what));
 }
 
-tl::unexpected<Error> bad_version() {
-  return invalid("version", "is not HTTP/1.0 or HTTP/1.1, the versions served here");
-}
-
-bool is_version(std::string_view text) {
-  return text.size() == kVersion.size() + 1 && text.starts_with(kVersion) &&
-         (text.back() == '0' || text.back() == '1');
-}
-
-std::string_view field_of(llhttp_errno_t error) {
-  switch (error) {
-    case HPE_INVALID_METHOD:
-      return "method";
-    case HPE_INVALID_URL:
-      return "target";
-    case HPE_INVALID_VERSION:
-    case HPE_INVALID_CONSTANT:
-    case HPE_PAUSED_H2_UPGRADE:
-      return "version";
-    case HPE_INVALID_CONTENT_LENGTH:
-    case HPE_UNEXPECTED_CONTENT_LENGTH:
-      return "content-length";
-    case HPE_INVALID_TRANSFER_ENCODING:
-      return "transfer-encoding";
-    case HPE_INVALID_STATUS:
-      return "status";
-    default:
-      return "header";
-  }
-}
+tl::unexpected<Error> fault_of(LineFault fault) { return invalid(fault.field, fault.message); }
 
 }  // namespace
 
@@ -74,12 +40,9 @@ struct Parser::State {
   }
 
   Result<std::size_t> find_end(std::string_view buffer);
-  bool start_line_is_too_long(std::size_t size) const;
-  Result<void> check_start_line(std::string_view line) const;
-  Result<void> run_llhttp(std::string_view bytes);
-  Result<void> check_layout(std::string_view bytes);
-  const char* after_request_line(std::string_view bytes);
-  const char* after_status_line(std::string_view bytes);
+  LineFault read_start_line(std::string_view line);
+  Result<void> read_lines(std::string_view bytes);
+  void enter_chunks();
 
   Result<Body> chunk(std::string_view input);
   Result<Body> trailer(std::string_view input);
@@ -95,10 +58,9 @@ struct Parser::State {
   Head head;
 
   // Head: how far find_end() has looked.
-  std::size_t scanned = 0;     // no LF before this but those already seen
-  std::size_t line_start = 0;  // of the line that `scanned` is in
-  std::size_t lines = 0;
-  bool too_many_headers = false;
+  std::size_t scanned = 0;             // no LF before this but those already seen
+  std::vector<std::size_t> line_ends;  // the offset behind each of those
+  bool start_line_read = false;        // before the rest of the head was there; it is read again with it
 
   // Body.
   std::uint64_t left = 0;         // with kLength
@@ -113,27 +75,6 @@ const llhttp_settings_t& Parser::State::settings() {
   static const llhttp_settings_t kSettings = [] {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
-    s.on_method = [](llhttp_t* p, const char* at, std::size_t size) {
-      of(p).head.method = {at, size};
-      return 0;
-    };
-    s.on_url = [](llhttp_t* p, const char* at, std::size_t size) {
-      of(p).head.target = {at, size};
-      return 0;
-    };
-    s.on_status = [](llhttp_t* p, const char* at, std::size_t size) {
-      of(p).head.reason = {at, size};
-      return 0;
-    };
-    s.on_header_field = [](llhttp_t* p, const char* at, std::size_t size) {
-      State& state = of(p);
-      if (state.head.headers.size() == state.limits.headers_max) {
-        state.too_many_headers = true;
-        return -1;
-      }
-      state.head.headers.push_back({{at, size}, {}});
-      return 0;
-    };
     s.on_body = [](llhttp_t* p, const char* at, std::size_t size) -> int {
       of(p).payload = {at, size};
       return size > 0 ? HPE_PAUSED : HPE_OK;
@@ -149,9 +90,10 @@ const llhttp_settings_t& Parser::State::settings() {
 
 Parser::State::State(Kind kind_of_message, HeadLimits head_limits)
     : kind(kind_of_message), limits(head_limits) {
-  llhttp_init(&llhttp, kind == kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  llhttp_init(&llhttp, HTTP_REQUEST, &settings());
   llhttp.data = this;
   head.headers.reserve(std::min<std::size_t>(limits.headers_max, 32));
+  line_ends.reserve(std::min<std::size_t>(limits.headers_max, 32) + 1);
 }
 
 // Finds the blank line. Returns the head's size or 0. Every line up to there ends with CRLF.
@@ -166,123 +108,54 @@ Result<std::size_t> Parser::State::find_end(std::string_view buffer) {
   while (scanned < end) {
     const void* found = std::memchr(buffer.data() + scanned, '\n', end - scanned);
     if (found == nullptr) break;
+    const std::size_t line_start = line_ends.empty() ? 0 : line_ends.back();
     const std::size_t lf = static_cast<std::size_t>(static_cast<const char*>(found) - buffer.data());
     if (lf == line_start || buffer[lf - 1] != '\r') return bare_line_end();
     if (lf - 1 == line_start) return lf + 1;
-    if (lines == 0) {
-      if (auto line = check_start_line(buffer.substr(0, lf - 1)); !line) return tl::unexpected(line.error());
-    }
-    if (lines++ > limits.headers_max) {
-      return fail(Code::kTooLarge, "has more than " + std::to_string(limits.headers_max) + " header fields",
+    if (line_ends.size() > limits.headers_max) {
+      return fail(Code::kTooLarge, "has more than " + std::to_string(limits.headers_max) + " fields",
                   "header");
     }
-    scanned = line_start = lf + 1;
+    line_ends.push_back(lf + 1);
+    scanned = lf + 1;
   }
   scanned = end;
-  if (lines == 0 && start_line_is_too_long(scanned)) return too_long("target", limits.target_bytes_max);
-  if (buffer.size() >= limits.head_bytes_max) {
-    return fail(Code::kTooLarge, "is longer than " + std::to_string(limits.head_bytes_max) + " bytes",
-                "header");
+  // Not all is there yet. What is wrong already need not be waited for.
+  const std::size_t start_line = line_ends.empty() ? scanned : line_ends.front() - 1;
+  if (kind == kRequest && start_line > limits.target_bytes_max + kStartLineBytesMax) {
+    return too_long("target", limits.target_bytes_max);
   }
+  if (!line_ends.empty() && !start_line_read) {
+    const LineFault fault = read_start_line(buffer.substr(0, line_ends.front() - 2));
+    if (fault.field != nullptr) return fault_of(fault);
+    start_line_read = true;
+  }
+  if (buffer.size() >= limits.head_bytes_max) return too_long("header", limits.head_bytes_max);
   return 0;
 }
 
-// No start line whose LF has not come within `size` bytes has a target within the limit. The answer is the
-// same whether the LF is there or not.
-bool Parser::State::start_line_is_too_long(std::size_t size) const {
-  return kind == kRequest && size > limits.target_bytes_max + kStartLineBytesMax;
+LineFault Parser::State::read_start_line(std::string_view line) {
+  return kind == kRequest ? read_request_line(line, head) : read_status_line(line, head);
 }
 
-// What can be said of a start line before the rest of the head is there.
-Result<void> Parser::State::check_start_line(std::string_view line) const {
-  if (kind == kResponse) {
-    if (is_version(line.substr(0, kVersion.size() + 1))) return {};
-    return bad_version();
-  }
-  if (start_line_is_too_long(line.size() + 1)) return too_long("target", limits.target_bytes_max);
-  const std::size_t blank = line.rfind(' ');
-  if (blank == std::string_view::npos || !is_version(line.substr(blank + 1))) return bad_version();
-  return {};
-}
-
-// Lets llhttp judge the whole head, so that each of its spans is contiguous.
-Result<void> Parser::State::run_llhttp(std::string_view bytes) {
-  const llhttp_errno_t error = llhttp_execute(&llhttp, bytes.data(), bytes.size());
-  if (too_many_headers) {
-    return fail(Code::kTooLarge, "has more than " + std::to_string(limits.headers_max) + " header fields",
-                "header");
-  }
-  // A request to change the protocol is not followed: the message ends like any other.
-  const bool upgrade =
-      error == HPE_PAUSED_UPGRADE && llhttp_get_error_pos(&llhttp) == bytes.data() + bytes.size();
-  if (error != HPE_OK && !upgrade) {
-    const char* reason = llhttp_get_error_reason(&llhttp);
-    return invalid(
-        std::string(field_of(error)),
-        "is not HTTP/1.1: " + std::string(reason != nullptr && *reason != '\0' ? reason : "malformed"));
+// The lines that find_end() has found, into the head.
+Result<void> Parser::State::read_lines(std::string_view bytes) {
+  std::size_t start = 0;
+  for (const std::size_t end : line_ends) {
+    const std::string_view line = bytes.substr(start, end - start - 2);
+    const LineFault fault =
+        start == 0 ? read_start_line(line) : read_field_line(line, head.headers.emplace_back());
+    if (fault.field != nullptr) return fault_of(fault);
+    start = end;
   }
   return {};
 }
 
-// The start of the first field, or null if the request line is not "method SP target SP version CRLF".
-const char* Parser::State::after_request_line(std::string_view bytes) {
-  const std::string_view method = head.method;
-  const std::string_view target = head.target;
-  const char* const end = bytes.data() + bytes.size();
-  if (method.data() != bytes.data() || target.empty() || target.data() != method.data() + method.size() + 1) {
-    return nullptr;
-  }
-  const char* const version = target.data() + target.size() + 1;
-  if (method.data()[method.size()] != ' ' || version[-1] != ' ' || end - version < 10) return nullptr;
-  if (!is_version({version, 8}) || version[8] != '\r' || version[9] != '\n') return nullptr;
-  head.minor_version = version[7] - '0';
-  return version + 10;
-}
-
-// The same for "version SP status [SP reason] CRLF".
-const char* Parser::State::after_status_line(std::string_view bytes) {
-  const std::size_t cr = bytes.find('\r');
-  if (cr == std::string_view::npos || bytes[cr + 1] != '\n') return nullptr;
-  const std::string_view line = bytes.substr(0, cr);
-  const auto digit = [&line](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
-  if (line.size() < 12 || !is_version(line.substr(0, 8)) || line[8] != ' ') return nullptr;
-  if (!digit(9) || !digit(10) || !digit(11) || (line.size() > 12 && line[12] != ' ')) return nullptr;
-  head.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
-  head.minor_version = line[7] - '0';
-  head.reason = line.substr(std::min<std::size_t>(13, line.size()));
-  return is_field_value(head.reason) ? bytes.data() + cr + 2 : nullptr;
-}
-
-// What llhttp read must account for every byte, in the one form that has no second reading: the start line,
-// then "name:OWS value OWS CRLF" line by line, then CRLF. This closes whatever an older llhttp tolerates,
-// such as lone CRs, folded lines and stray blanks, and fills in the values.
-Result<void> Parser::State::check_layout(std::string_view bytes) {
-  const char* const end = bytes.data() + bytes.size();
-  const char* at = kind == kRequest ? after_request_line(bytes) : after_status_line(bytes);
-  if (at == nullptr) {
-    return kind == kRequest
-               ? invalid("target", "does not stand in a line of method, target and version, one space apart")
-               : invalid("status", "does not stand in a line of version, status and reason");
-  }
-  for (Header& header : head.headers) {
-    if (header.name.data() != at || !is_token(header.name) || at[header.name.size()] != ':') {
-      return invalid("header", "has a name that is not followed by a colon, or bytes that no name may have");
-    }
-    const char* const value = at + header.name.size() + 1;
-    // find_end() has made sure that a line end follows.
-    const char* const lf =
-        static_cast<const char*>(std::memchr(value, '\n', static_cast<std::size_t>(end - value)));
-    if (lf == nullptr || lf == value || lf[-1] != '\r') return bare_line_end();
-    header.value = ascii::trim(view(value, lf - 1));
-    if (!is_field_value(header.value)) {
-      return invalid("header", "has a control byte in a value; send printable text");
-    }
-    at = lf + 1;
-  }
-  if (end - at != 2 || at[0] != '\r' || at[1] != '\n') {
-    return invalid("header", "has a line that is not a name, a colon and a value");
-  }
-  return {};
+// llhttp decodes chunks only behind a head, and gets one that says no more than that chunks follow.
+void Parser::State::enter_chunks() {
+  static constexpr std::string_view kHead = "POST / HTTP/1.1\r\nTransfer-Encoding:chunked\r\n\r\n";
+  llhttp_reset(&llhttp);
+  TG_CHECK(llhttp_execute(&llhttp, kHead.data(), kHead.size()) == HPE_OK);
 }
 
 Result<Parser::Body> Parser::State::chunk(std::string_view input) {
@@ -362,15 +235,15 @@ Parser& Parser::operator=(Parser&&) noexcept = default;
 
 void Parser::reset(bool response_to_head) {
   State& s = *state_;
-  llhttp_reset(&s.llhttp);
   s.response_to_head = response_to_head;
   s.phase = Phase::kHead;
   std::vector<Header> headers = std::move(s.head.headers);  // keeps its memory
   headers.clear();
   s.head = Head{};
   s.head.headers = std::move(headers);
-  s.scanned = s.line_start = s.lines = 0;
-  s.too_many_headers = s.last_chunk = false;
+  s.scanned = 0;
+  s.line_ends.clear();
+  s.start_line_read = s.last_chunk = false;
   s.left = 0;
   s.payload = {};
   s.framing_bytes = s.trailer_bytes = 0;
@@ -384,7 +257,7 @@ Result<std::size_t> Parser::head(std::string_view buffer) {
   if (!size) return s.fail_with(tl::unexpected(size.error()));
   if (*size == 0) return 0;
   const std::string_view bytes = buffer.substr(0, *size);
-  auto checked = s.run_llhttp(bytes).and_then([&] { return s.check_layout(bytes); });
+  auto checked = s.read_lines(bytes);
   if (checked && s.head.target.size() > s.limits.target_bytes_max) {
     checked = too_long("target", s.limits.target_bytes_max);
   }
@@ -393,6 +266,7 @@ Result<std::size_t> Parser::head(std::string_view buffer) {
   }
   if (!checked) return s.fail_with(tl::unexpected(checked.error()));
   s.left = s.head.content_length;
+  if (s.head.framing == Framing::kChunked) s.enter_chunks();
   s.phase = Phase::kBody;
   return *size;
 }

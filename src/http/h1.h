@@ -1,12 +1,14 @@
 // HTTP/1.1 messages out of bytes, in either direction. Owns no socket and no buffer.
 //
-// A wrapper of llhttp in strict mode, with the rules that llhttp leaves open closed: one Host in every
-// request, no obs-fold, no bare CR or LF, no empty line before the start line, no white space before the
-// colon, no Transfer-Encoding beside Content-Length or in HTTP/1.0, nothing but "chunked" as the last and
-// only coding, equal repeated Content-Length refused too, no content with GET, HEAD, OPTIONS, TRACE or
-// CONNECT, absolute-form only for the host that Host names, limits on every part. Being strict is what keeps
-// a gateway from being tricked into seeing other requests than its endpoints do (RFC 9112 section 11.2).
-// h1_rules.h lists the rules.
+// Heads are read line by line in the one form that has no second reading (h1_lines.h), at half of what
+// llhttp's letter-by-letter machine costs; chunks are decoded by llhttp in strict mode. The fuzz entry h1
+// holds every accepted head against llhttp's reading of it. What even a strict parser leaves open is closed:
+// one Host in every request, no obs-fold, no bare CR or LF, no empty line before the start line, no white
+// space before the colon, no Transfer-Encoding beside Content-Length or in HTTP/1.0, nothing but "chunked" as
+// the last and only coding, equal repeated Content-Length refused too, no content with GET, HEAD, OPTIONS,
+// TRACE or CONNECT, absolute-form only for the host that Host names, limits on every part. Being strict is
+// what keeps a gateway from being tricked into seeing other requests than its endpoints do (RFC 9112
+// section 11.2). h1_rules.h lists the rules.
 //
 //   Parser parser(Parser::kRequest, limits);
 //   read bytes into a buffer ...; parser.head(buffer)  -> 0: need more; n: the head took n bytes,

@@ -21,29 +21,26 @@ struct Facts {
   std::size_t connection_options = 0;
   bool close = false;
   bool keep_alive = false;
+  const char* repeated = nullptr;  // a field that may stand once and does not
+  const char* misspelt = nullptr;  // a framing field with an underscore
 };
 
-Result<void> once(const Header*& slot, const Header& header, std::string_view field) {
-  if (slot != nullptr) {
-    return invalid(std::string(field), "appears more than once; send exactly one");
-  }
-  slot = &header;
-  return {};
-}
-
-// True for "length" in "content_length": a reader that maps '_' to '-', as CGI does, would take it for a
-// framing field.
+// True for "content_length" as well: a reader that maps '_' to '-', as CGI does, would take it for a framing
+// field.
 bool looks_like(std::string_view name, std::string_view wanted) {
   return std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(),
                     [](char a, char b) { return (a == '_' ? '-' : ascii::lower(a)) == b; });
 }
 
-Result<void> note_framing(const Header*& slot, const Header& header, std::string_view wanted) {
-  if (equals_ignoring_case(header.name, wanted)) return once(slot, header, wanted);
-  if (looks_like(header.name, wanted)) {
-    return invalid(std::string(wanted), "is spelled with an underscore; use a hyphen");
-  }
-  return {};
+void note_once(const Header*& slot, const Header& header, const char* field, Facts& facts) {
+  if (slot != nullptr) facts.repeated = field;
+  slot = &header;
+}
+
+void note_framing(const Header*& slot, const Header& header, const char* field, Facts& facts) {
+  if (!looks_like(header.name, field)) return;
+  if (!equals_ignoring_case(header.name, field)) facts.misspelt = field;
+  note_once(slot, header, field, facts);
 }
 
 void note_connection(const Header& header, Facts& facts) {
@@ -54,27 +51,42 @@ void note_connection(const Header& header, Facts& facts) {
   });
 }
 
-Result<void> note(const Header& header, Facts& facts) {
+void note(const Header& header, Facts& facts) {
+  const char first = ascii::lower(header.name.front());
   switch (header.name.size()) {
     case 4:
-      if (equals_ignoring_case(header.name, "host")) return once(facts.host, header, "host");
+      if (first == 'h' && equals_ignoring_case(header.name, "host"))
+        note_once(facts.host, header, "host", facts);
       break;
     case 6:
-      if (equals_ignoring_case(header.name, "expect")) return once(facts.expect, header, "expect");
+      if (first == 'e' && equals_ignoring_case(header.name, "expect")) {
+        note_once(facts.expect, header, "expect", facts);
+      }
       break;
     case 10:
-      if (equals_ignoring_case(header.name, "connection")) note_connection(header, facts);
+      if (first == 'c' && equals_ignoring_case(header.name, "connection")) note_connection(header, facts);
       break;
     case 12:
-      if (equals_ignoring_case(header.name, "content-type")) return once(facts.type, header, "content-type");
+      if (first == 'c' && equals_ignoring_case(header.name, "content-type")) {
+        note_once(facts.type, header, "content-type", facts);
+      }
       break;
     case 14:
-      return note_framing(facts.length, header, "content-length");
+      if (first == 'c') note_framing(facts.length, header, "content-length", facts);
+      break;
     case 17:
-      return note_framing(facts.coding, header, "transfer-encoding");
+      if (first == 't') note_framing(facts.coding, header, "transfer-encoding", facts);
+      break;
     default:
       break;
   }
+}
+
+Result<void> gather(const Head& head, Facts& facts) {
+  for (const Header& header : head.headers) note(header, facts);
+  if (facts.misspelt != nullptr)
+    return invalid(facts.misspelt, "is spelled with an underscore; use a hyphen");
+  if (facts.repeated != nullptr) return invalid(facts.repeated, "appears more than once; send exactly one");
   return {};
 }
 
@@ -203,9 +215,7 @@ Result<void> judge_body(const Facts& facts, Head& head) {
 
 Result<void> judge_request(Head& head) {
   Facts facts;
-  for (const Header& header : head.headers) {
-    if (auto noted = note(header, facts); !noted) return noted;
-  }
+  if (auto gathered = gather(head, facts); !gathered) return gathered;
   if (auto host = judge_host(facts); !host) return host;
   if (auto target = judge_target(head, facts); !target) return target;
   if (auto framing = read_framing(facts, head); !framing) return framing;
@@ -217,9 +227,7 @@ Result<void> judge_response(Head& head, bool response_to_head) {
   if (head.status < 100 || head.status > 599) return invalid("status", "is not between 100 and 599");
   if (head.status == 101) return invalid("status", "is 101, but no other protocol was asked for");
   Facts facts;
-  for (const Header& header : head.headers) {
-    if (auto noted = note(header, facts); !noted) return noted;
-  }
+  if (auto gathered = gather(head, facts); !gathered) return gathered;
   if (auto framing = read_framing(facts, head); !framing) return framing;
   if (auto connection = read_connection(facts, head); !connection) return connection;
 

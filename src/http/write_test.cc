@@ -2,11 +2,29 @@
 
 #include <gtest/gtest.h>
 
+#include "http/grammar.h"
 #include "http/h1.h"
 #include "http/target.h"
 
 namespace tidegate::http {
 namespace {
+
+// Every byte at every place of values of every length around a word.
+TEST(Grammar, FieldValues) {
+  for (std::size_t size = 1; size <= 25; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        for (const char around : {'a', '\x80', '\xff', ' ', '\t'}) {
+          std::string value(size, around);
+          value[at] = static_cast<char>(byte);
+          const bool sound = (byte >= 0x20 || byte == '\t') && byte != 0x7f;
+          ASSERT_EQ(is_field_value(value), sound) << size << " " << at << " " << byte;
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(is_field_value(""));
+}
 
 TEST(Write, ARequestHeadReadsBack) {
   std::string out;
