@@ -96,8 +96,8 @@ TEST_P(H1Conformance, Parser) {
       << "byte by byte";
 }
 
-net::Task<void> answer(Request& request, Responder& responder) {
-  (void)co_await responder.respond(200, "text/plain", std::move(request.body));
+net::Task<void> answer(Request&, Responder& responder) {
+  (void)co_await responder.respond(200, "text/plain", "ok");
 }
 
 // Everything that a server sends back for `bytes`. The client never closes first: a server that waits ends it
@@ -136,7 +136,11 @@ TEST_P(H1Conformance, Server) {
   loop.run();
 
   // The last answer decides: earlier ones are for sound requests in the same stream.
-  const std::size_t last = heard.rfind("HTTP/1.1 ");
+  std::size_t last = heard.rfind("HTTP/1.1 ");
+  while (last != std::string::npos && last > 0 &&
+         std::isdigit(static_cast<unsigned char>(heard[last + 9])) == 0) {
+    last = heard.rfind("HTTP/1.1 ", last - 1);  // an error's message speaks of the version too
+  }
   const int status = last == std::string::npos ? 0 : std::stoi(heard.substr(last + 9, 3));
   if (c.verdict == "accept") {
     EXPECT_EQ(status, 200) << heard;
