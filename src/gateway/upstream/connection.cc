@@ -59,7 +59,9 @@ net::Task<Result<const http::Head*>> Connection::read_head() {
           parser_.reset(head_only_);
           continue;
         }
-        complete_ = parser_.message().framing == http::Framing::kNone;
+        const http::Head& head = parser_.message();
+        complete_ = head.framing == http::Framing::kNone ||
+                    (head.framing == http::Framing::kLength && head.content_length == 0);
         co_return &parser_.message();
       }
     }

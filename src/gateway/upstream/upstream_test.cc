@@ -120,6 +120,7 @@ TEST_F(UpstreamTest, ReadsEveryFramingAndRefusesHalfAnswers) {
        "200 abcde"},
       {"HTTP/1.1 200 OK\r\n\r\nuntil close", "200 until close"},
       {"HTTP/1.1 100 Continue\r\n\r\n" + with_length("after"), "200 after"},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200 "},
       {"HTTP/1.1 204 No Content\r\n\r\n", "204 "},
       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "200 half broke: "},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "200  broke: "},
