@@ -114,7 +114,16 @@ Result<ApplyResult> apply(Client& client, const Kind& kind, const Json& document
   if (!current) return tl::unexpected(current.error());
   const Json* before = annotation((*current)->json(), kDigestAnnotation);
   if (options.once && before != nullptr && *before == document_digest) {
-    return ApplyResult{Applied::kUnchanged, *std::move(current)};
+    const Json* origin = annotation((*current)->json(), kOriginAnnotation);
+    if (options.origin.empty() || (origin != nullptr && *origin == options.origin)) {
+      return ApplyResult{Applied::kUnchanged, *std::move(current)};
+    }
+    // The same document in another file: only that is new.
+    Json moved;
+    moved["metadata"]["annotations"][std::string(kOriginAnnotation)] = options.origin;
+    auto patched = client.patch(kind, key, PatchType::kMerge, moved);
+    if (!patched) return tl::unexpected(patched.error());
+    return ApplyResult{Applied::kUnchanged, *std::move(patched)};
   }
   Json patch = three_way_patch(last_applied(**current), sent);
   patch.erase("status");

@@ -177,27 +177,30 @@ void FileSource::look_at(const fs::path& path, File& file, FileReport& report) {
     tell(file, problems, documents.error().message, report);
     file.problems = std::move(problems);
     file.unsettled = false;
+    file.doubtful = true;
     return;
   }
   take(origin, file, *std::move(documents), report);
 }
 
-bool FileSource::claimed_elsewhere(const fs::path& path, const Id& id, std::string& other) const {
-  for (const auto& [other_path, other_file] : files_) {
-    if (other_path == path) continue;
-    const auto found = other_file.entries.find(id);
-    if (found == other_file.entries.end() || found->second.missing_since) continue;
-    other = other_file.shown;
-    return true;
+FileSource::File* FileSource::other_file(const std::string& origin, const Id& id, bool applied) {
+  for (auto& [path, file] : files_) {
+    if (path == origin) continue;
+    const auto found = file.entries.find(id);
+    const bool has_applied = found != file.entries.end() && !found->second.missing_since;
+    if (applied ? has_applied : file.named.contains(id)) return &file;
   }
-  return false;
+  return nullptr;
 }
 
 void FileSource::take(const std::string& origin, File& file, std::vector<resource::Document> documents,
                       FileReport& report) {
   std::set<std::string> problems;
   std::set<Id> present;
+  const bool was_doubtful = file.doubtful;
   file.unsettled = false;
+  file.doubtful = false;
+  file.named.clear();
   // Namespaces first: what follows may live in them.
   std::stable_sort(documents.begin(), documents.end(), [](const auto& a, const auto& b) {
     const auto is_space = [](const resource::Document& document) {
@@ -209,21 +212,21 @@ void FileSource::take(const std::string& origin, File& file, std::vector<resourc
     const auto kind = resource::kind_of(*document.json);
     if (!kind) {
       tell(file, problems, locate(document, kind.error()), report);
+      file.doubtful = true;
       continue;
     }
     Json admitted = *document.json;
     const auto errors = resource::admit(**kind, admitted);
     for (const Error& error : errors) tell(file, problems, locate(document, error), report);
     auto object = resource::Object::make(std::move(admitted));
-    if (!object) continue;
-    if ((*object)->name().empty()) {
+    if (!object || (*object)->name().empty()) {
+      file.doubtful = true;
       const Error error{Code::kInvalid, "metadata.name", "is missing; objects in files need a name"};
-      if (errors.empty()) tell(file, problems, locate(document, error), report);
+      if (object && errors.empty()) tell(file, problems, locate(document, error), report);
       continue;
     }
     const Id id{*kind, key_of(**object)};
-    const std::string title = (*object)->title();
-    std::string other;
+    file.named.insert(id);
     if (!present.insert(id).second) {
       tell(file, problems,
            locate(document,
@@ -248,7 +251,7 @@ void FileSource::take(const std::string& origin, File& file, std::vector<resourc
     if (!apply_document(origin, file, id, entry, document, problems, report)) file.unsettled = true;
   }
   for (auto& [id, entry] : file.entries) {
-    if (!present.contains(id) && !entry.missing_since) entry.missing_since = clock_.now();
+    if (!present.contains(id) && (!entry.missing_since || was_doubtful)) entry.missing_since = clock_.now();
   }
   if (file.unsettled) look_again(report, clock_.now() + options_.retry);
   file.problems = std::move(problems);
@@ -284,6 +287,7 @@ bool FileSource::apply_document(const std::string& origin, File& file, const Id&
 }
 
 void FileSource::remove_missing(const std::string& origin, File& file, FileReport& report) {
+  if (file.doubtful) return;
   for (auto at = file.entries.begin(); at != file.entries.end();) {
     const auto& [id, entry] = *at;
     if (!entry.missing_since) {
@@ -294,6 +298,12 @@ void FileSource::remove_missing(const std::string& origin, File& file, FileRepor
     if (clock_.now() < due) {
       look_again(report, due);
       ++at;
+      continue;
+    }
+    if (File* heir = other_file(origin, id, false)) {
+      heir->unsettled = true;
+      look_again(report, clock_.now());
+      at = file.entries.erase(at);
       continue;
     }
     const auto current = client_.get(*id.kind, id.key);
@@ -344,10 +354,9 @@ void FileSource::adopt_orphans(FileReport& report) {
       const Id id{&kind, key_of(*object)};
       File& file = files_[origin];
       if (file.shown.empty()) file.shown = origin.string();
-      // A file that could not be read or parsed says nothing about what is in it.
       std::error_code error;
-      if (fs::exists(origin, error) && !file.problems.empty()) continue;
-      if (file.entries.contains(id)) continue;
+      if (!fs::exists(origin, error)) file.doubtful = false;
+      if (file.named.contains(id) || file.entries.contains(id)) continue;
       file.entries[id].missing_since = clock_.now();
       look_again(report, clock_.now() + options_.removal_grace);
     }

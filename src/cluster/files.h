@@ -76,7 +76,10 @@ class FileSource {
     std::string shown;    // its name in messages
     std::string content;  // digest of what was handled last; empty: nothing
     bool unsettled = false;
-    std::map<Id, Entry> entries;
+    // Something in it could not be read or named, so nothing may be concluded from what seems to be missing.
+    bool doubtful = true;
+    std::set<Id> named;              // by its documents, even by those that were refused
+    std::map<Id, Entry> entries;     // applied from it
     std::set<std::string> problems;  // told already
   };
 
@@ -91,7 +94,8 @@ class FileSource {
   void adopt_orphans(FileReport& report);
   void tell(File& file, std::set<std::string>& problems, std::string problem, FileReport& report);
   void look_again(FileReport& report, TimePoint when) const;
-  bool claimed_elsewhere(const std::filesystem::path& path, const Id& id, std::string& other) const;
+  // Another file that names an object; with `applied`, one that has applied it. Null if there is none.
+  File* other_file(const std::string& origin, const Id& id, bool applied);
 
   Client& client_;
   const Clock& clock_;

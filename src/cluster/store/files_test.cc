@@ -174,15 +174,62 @@ TEST_F(Files, OneObjectInTwoFilesIsTold) {
 }
 
 TEST_F(Files, AnObjectMayMoveToAnotherFile) {
+  for (const char* moved_value : {"1", "2"}) {
+    write("a.yaml", map("one", "1"));
+    (void)source->sync_once();
+    const auto uid = (*store.get(maps, {"default", "one"}))->metadata().uid;
+    fs::remove(folder / "a.yaml");
+    write("b.yaml", map("one", moved_value));
+    for (int i = 0; i < 4; ++i) {
+      (void)source->sync_once();
+      clock.advance(milliseconds(150));
+    }
+    ASSERT_EQ(value("one"), moved_value);
+    EXPECT_EQ((*store.get(maps, {"default", "one"}))->metadata().uid, uid);
+    fs::remove(folder / "b.yaml");
+    (void)source->sync_once();
+    clock.advance(milliseconds(150));
+    (void)source->sync_once();
+    ASSERT_EQ(value("one"), "absent");
+  }
+}
+
+TEST_F(Files, TheSecondFileTakesOverWhenTheFirstGoes) {
   write("a.yaml", map("one", "1"));
-  (void)source->sync_once();
-  fs::remove(folder / "a.yaml");
   write("b.yaml", map("one", "2"));
-  for (int i = 0; i < 4; ++i) {
+  (void)source->sync_once();
+  const auto uid = (*store.get(maps, {"default", "one"}))->metadata().uid;
+  fs::remove(folder / "a.yaml");
+  for (int i = 0; i < 3; ++i) {
     (void)source->sync_once();
     clock.advance(milliseconds(150));
   }
   EXPECT_EQ(value("one"), "2");
+  EXPECT_EQ((*store.get(maps, {"default", "one"}))->metadata().uid, uid);
+}
+
+TEST_F(Files, ADocumentThatCannotBeNamedKeepsWhatTheFileHeldBefore) {
+  write("a.yaml", map("one", "1"));
+  (void)source->sync_once();
+  for (const std::string broken : {"apiVersion: v1\nkind: ConfigMapp\nmetadata: {name: one}\n",
+                                   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [one]}\n"}) {
+    write("a.yaml", broken);
+    EXPECT_FALSE(source->sync_once().errors.empty());
+    clock.advance(milliseconds(1000));
+    (void)source->sync_once();
+    EXPECT_EQ(value("one"), "1");
+    // Nor does a restart conclude anything from it.
+    start();
+    (void)source->sync_once();
+    clock.advance(milliseconds(1000));
+    (void)source->sync_once();
+    EXPECT_EQ(value("one"), "1");
+  }
+  write("a.yaml", map("two", "1"));
+  (void)source->sync_once();
+  clock.advance(milliseconds(150));
+  (void)source->sync_once();
+  EXPECT_EQ(value("two"), "1");
 }
 
 TEST_F(Files, OnlyItsOwnObjectsAreRemoved) {
