@@ -193,6 +193,30 @@ FileSource::File* FileSource::other_file(const std::string& origin, const Id& id
   return nullptr;
 }
 
+// Which object a document is about, and what admission has to say about it. Empty if that cannot be told.
+std::optional<FileSource::Id> FileSource::identify(const resource::Document& document,
+                                                   std::vector<Error>& errors) {
+  const auto kind = resource::kind_of(*document.json);
+  if (!kind) {
+    errors.push_back(kind.error());
+    return {};
+  }
+  Json admitted = *document.json;
+  errors = resource::admit(**kind, admitted);
+  const auto object = resource::Object::make(std::move(admitted));
+  if (!object) {
+    if (errors.empty()) errors.push_back(object.error());
+    return {};
+  }
+  if ((*object)->name().empty()) {
+    if (errors.empty()) {
+      errors.push_back({Code::kInvalid, "metadata.name", "is missing; objects in files need a name"});
+    }
+    return {};
+  }
+  return Id{*kind, key_of(**object)};
+}
+
 void FileSource::take(const std::string& origin, File& file, std::vector<resource::Document> documents,
                       FileReport& report) {
   std::set<std::string> problems;
@@ -209,46 +233,27 @@ void FileSource::take(const std::string& origin, File& file, std::vector<resourc
     return is_space(a) && !is_space(b);
   });
   for (const resource::Document& document : documents) {
-    const auto kind = resource::kind_of(*document.json);
-    if (!kind) {
-      tell(file, problems, locate(document, kind.error()), report);
+    std::vector<Error> errors;
+    const std::optional<Id> id = identify(document, errors);
+    if (!id) {
       file.doubtful = true;
-      continue;
+    } else if (!present.insert(*id).second) {
+      errors = {{Code::kInvalid, {}, "stands in this file for the second time; the first one counts"}};
+    } else if (const File* other = other_file(origin, *id, true)) {
+      errors = {{Code::kInvalid, {}, "is in " + other->shown + " too; that one counts, keep one of them"}};
+      present.erase(*id);
     }
-    Json admitted = *document.json;
-    const auto errors = resource::admit(**kind, admitted);
     for (const Error& error : errors) tell(file, problems, locate(document, error), report);
-    auto object = resource::Object::make(std::move(admitted));
-    if (!object || (*object)->name().empty()) {
-      file.doubtful = true;
-      const Error error{Code::kInvalid, "metadata.name", "is missing; objects in files need a name"};
-      if (object && errors.empty()) tell(file, problems, locate(document, error), report);
-      continue;
+    if (!id) continue;
+    file.named.insert(*id);
+    // A document that is refused still keeps the object that an earlier one made.
+    if (present.contains(*id)) {
+      if (const auto known = file.entries.find(*id); known != file.entries.end())
+        known->second.missing_since.reset();
     }
-    const Id id{*kind, key_of(**object)};
-    file.named.insert(id);
-    if (!present.insert(id).second) {
-      tell(file, problems,
-           locate(document,
-                  {Code::kInvalid, {}, "stands in this file for the second time; the first one counts"}),
-           report);
-      continue;
-    }
-    if (claimed_elsewhere(origin, id, other)) {
-      tell(file, problems,
-           locate(document,
-                  {Code::kInvalid, {}, "is in " + other + " too; that one counts, keep one of them"}),
-           report);
-      present.erase(id);
-      continue;
-    }
-    // A refused document still keeps the object that an earlier one made.
-    const bool known = file.entries.contains(id);
-    if (!errors.empty() && !known) continue;
-    Entry& entry = file.entries[id];
-    entry.missing_since.reset();
     if (!errors.empty()) continue;
-    if (!apply_document(origin, file, id, entry, document, problems, report)) file.unsettled = true;
+    Entry& entry = file.entries[*id];
+    if (!apply_document(origin, file, *id, entry, document, problems, report)) file.unsettled = true;
   }
   for (auto& [id, entry] : file.entries) {
     if (!present.contains(id) && (!entry.missing_since || was_doubtful)) entry.missing_since = clock_.now();

@@ -85,6 +85,7 @@ class FileSource {
 
   std::vector<std::filesystem::path> find_files(FileReport& report);
   void look_at(const std::filesystem::path& path, File& file, FileReport& report);
+  static std::optional<Id> identify(const resource::Document& document, std::vector<Error>& errors);
   void take(const std::string& origin, File& file, std::vector<resource::Document> documents,
             FileReport& report);
   bool apply_document(const std::string& origin, File& file, const Id& id, Entry& entry,
