@@ -26,8 +26,11 @@ namespace tidegate::cli {
 void add_all(CLI::App& app, int& status);
 
 void add_bench(CLI::App& app, int& status);
+void add_check(CLI::App& app, int& status);
 void add_engine(CLI::App& app, int& status);
 void add_gateway(CLI::App& app, int& status);
+void add_shim(CLI::App& app, int& status);
+void add_up(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 
 // The gateway's settings as options of a verb, set into `config`, which must outlive the parse.

@@ -47,9 +47,10 @@ Result<AddressPool> AddressPool::make(std::string_view range, std::uint64_t curs
   }
   const std::uint32_t size = std::uint32_t{1} << (32 - bits);
   if ((*first & ~(size - 1)) == kEveryonesRange) {
-    return invalid("--pod-range", "'" + std::string(range) +
-                                      "' holds 127.0.0.1, where everything else listens; use another, such as "
-                                      "127.64.0.0/10");
+    return invalid("--pod-range",
+                   "'" + std::string(range) +
+                       "' holds 127.0.0.1, where everything else listens; use another, such as "
+                       "127.64.0.0/10");
   }
   return AddressPool(*first & ~(size - 1), size, cursor);
 }

@@ -1,5 +1,7 @@
 #include "machine/image.h"
 
+#include <algorithm>
+
 namespace tidegate::machine {
 namespace {
 
@@ -10,6 +12,14 @@ std::vector<ImageRule> built_in_rules() {
       {"*vllm-openai*", RunAs::kEngine, {}},
       {"*lora-syncer*", RunAs::kSkip, "adapters are loaded from the engine's own flags here"},
   };
+}
+
+bool starts_vllm(const std::vector<std::string>& words) {
+  const bool serve = words.size() >= 2 && words[0] == "vllm" && words[1] == "serve";
+  return serve || std::any_of(words.begin(), words.end(), [](const std::string& word) {
+           return word.find("vllm.entrypoints.openai.api_server") != std::string::npos ||
+                  word.find("vllm serve ") != std::string::npos;
+         });
 }
 
 }  // namespace
@@ -76,7 +86,7 @@ Result<ImageMap> ImageMap::make(EngineMode mode, const std::vector<std::string>&
   return ImageMap(mode, std::move(rules));
 }
 
-ImageChoice ImageMap::choose(std::string_view image) const {
+ImageChoice ImageMap::choose(std::string_view image, const std::vector<std::string>& words) const {
   const std::string_view repository = image_repository(image);
   for (const ImageRule& rule : rules_) {
     if (!matches_pattern(rule.pattern, repository)) continue;
@@ -96,6 +106,9 @@ ImageChoice ImageMap::choose(std::string_view image) const {
     }
     if (!rule.why.empty()) why += "; " + rule.why;
     return {rule.run_as, std::move(why)};
+  }
+  if (starts_vllm(words)) {
+    return {RunAs::kEngine, "starts vLLM's server: runs as " + std::string(describe(mode_))};
   }
   return {RunAs::kUnknown,
           "no rule says how image \"" + std::string(image) + "\" runs on this machine; add --image '" +

@@ -47,7 +47,10 @@ class ImageMap {
   // Errors: kInvalid naming the rule.
   static Result<ImageMap> make(EngineMode mode, const std::vector<std::string>& user_rules);
 
-  ImageChoice choose(std::string_view image) const;
+  // `words` are the container's command and arguments. Where no rule knows the image, a command that starts
+  // vLLM's server tells what it is: "python3 -m vllm.entrypoints.openai.api_server", "vllm serve", also
+  // inside a shell's -c.
+  ImageChoice choose(std::string_view image, const std::vector<std::string>& words = {}) const;
   EngineMode mode() const { return mode_; }
 
  private:

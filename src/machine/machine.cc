@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 #include <thread>
 
@@ -55,6 +56,7 @@ struct Machine::State {
   void add(const ObjectPtr& object);
   net::Task<void> close_all(Duration grace);
   void sweep_gone();
+  void remove_old_folders();
 
   cluster::Client& client;
   const MachineOptions options;
@@ -74,6 +76,7 @@ struct Machine::State {
   std::unique_ptr<Surroundings> around;
   std::map<std::string, std::shared_ptr<PodRunner>> runners;  // by uid; the loop's thread only
   bool closing = false;                                       // the loop's thread only
+  bool cleaned = false;                                       // the loop's thread only
   net::TaskGroup closer;
 
   std::unique_ptr<cluster::Informer> informer;
@@ -126,7 +129,28 @@ void Machine::State::write_node_status(bool ready) {
 
 void Machine::State::beat(bool ready) {
   worker.post("node", [this, ready] { write_node_status(ready); });
-  if (ready) heartbeat.arm(loop.now() + options.heartbeat);
+  if (!ready) return;
+  heartbeat.arm(loop.now() + options.heartbeat);
+  sweep_gone();
+  if (!cleaned && informer->synced()) {
+    cleaned = true;
+    worker.post([this] { remove_old_folders(); });
+  }
+}
+
+// Of pods that are gone: an earlier run kept their logs until now.
+void Machine::State::remove_old_folders() {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(home.data_dir / "pods", error))
+    folders.push_back(entry.path());
+  // Read after the folders: a pod is known before it has one.
+  std::set<std::string> present;
+  for (const ObjectPtr& pod : informer->list()) present.insert(pod->metadata().uid);
+  for (const fs::path& folder : folders) {
+    const std::string name = folder.filename().string();
+    if (!present.contains(name.substr(name.rfind('_') + 1))) fs::remove_all(folder, error);
+  }
 }
 
 void Machine::State::on_pod(ObjectPtr object, bool deleted) {
@@ -204,7 +228,6 @@ Result<void> Machine::start() {
       Surroundings{s.loop, s.tasks, s.worker, s.client, s.clock, s.options, s.home, *s.images, s.notify});
   s.worker.start();
   s.loop_thread = std::thread([&s] { s.loop.run(); });
-  s.loop.post([&s] { s.beat(true); });
   s.informer =
       std::make_unique<cluster::Informer>(s.client, *s.pod_kind, [&s](const cluster::Change& change) {
         const resource::Object& object = change.object();

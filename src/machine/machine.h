@@ -32,6 +32,7 @@ struct MachineOptions {
   std::vector<std::string> image_rules;  // see image.h
   std::string pod_range = "127.64.0.0/10";
   std::map<std::string, std::string> claims;  // PersistentVolumeClaim -> folder
+  std::map<std::string, std::string> paths;   // where paths of the images are here: "/model" -> folder
   std::string cpu;                            // quantities the node offers; empty: what this machine has
   std::string memory;
   int gpus = 16;  // modelled: nvidia.com/gpu

@@ -64,6 +64,10 @@ TEST(Image, UserRulesComeFirstAndUnknownSaysWhatToDo) {
   const ImageChoice unknown = map->choose("nginx:1");
   EXPECT_EQ(unknown.run_as, RunAs::kUnknown);
   EXPECT_NE(unknown.why.find("--image 'nginx=host'"), std::string::npos);
+  EXPECT_EQ(map->choose("llama2:1", {"sh", "-c", "python3 -m vllm.entrypoints.openai.api_server"}).run_as,
+            RunAs::kEngine);
+  EXPECT_EQ(map->choose("llama2:1", {"vllm", "serve", "x"}).run_as, RunAs::kEngine);
+  EXPECT_EQ(map->choose("llama2:1", {"python3", "app.py"}).run_as, RunAs::kUnknown);
   EXPECT_FALSE(ImageMap::make(EngineMode::kCpu, {"x=maybe"}).has_value());
   EXPECT_FALSE(ImageMap::make(EngineMode::kCpu, {"=host"}).has_value());
 }

@@ -45,6 +45,12 @@ DataLookup lookup_in(cluster::Client& client, const std::string& namespace_) {
   };
 }
 
+ImageChoice choose(const ImageMap& images, const ContainerPlan& container) {
+  std::vector<std::string> words = container.spec.command;
+  words.insert(words.end(), container.spec.args.begin(), container.spec.args.end());
+  return images.choose(container.spec.image, words);
+}
+
 // Writes `status` over whatever the object has by now. Somebody else may have changed the object meanwhile;
 // the status is the machine's own, so the last word is right.
 void write_status(cluster::Client& client, const cluster::Key& key, const std::string& uid,
@@ -127,8 +133,7 @@ PodRunner::PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan p
       life_(plan,
             [&] {
               std::vector<ImageChoice> choices;
-              for (const ContainerPlan& c : plan.containers)
-                choices.push_back(around.images.choose(c.spec.image));
+              for (const ContainerPlan& c : plan.containers) choices.push_back(choose(around.images, c));
               return choices;
             }()),
       pod_ip_(std::move(pod_ip)),
@@ -152,7 +157,7 @@ void PodRunner::say(Notice::Kind kind, std::string text) const {
 
 void PodRunner::start() {
   for (const ContainerPlan& container : life_.plan().containers) {
-    const ImageChoice choice = around_.images.choose(container.spec.image);
+    const ImageChoice choice = choose(around_.images, container);
     const bool known = choice.run_as != RunAs::kUnknown;
     say(known ? Notice::Kind::kInfo : Notice::Kind::kProblem, "at " + pod_ip_ + ", container " +
                                                                   container.spec.name + ": image " +
@@ -175,6 +180,7 @@ void PodRunner::update(resource::ObjectPtr object) {
 }
 
 void PodRunner::close(Duration grace) {
+  closed_ = true;
   life_.delete_requested(std::min(grace, life_.plan().grace), now());
   step();
 }
@@ -242,7 +248,8 @@ void PodRunner::prepare_start(std::size_t container, int run) {
       if (!variables) return tl::unexpected(variables.error());
       auto mounts = prepare_volumes(plan, part.spec, dir, around->options.claims, lookup);
       if (!mounts) return tl::unexpected(mounts.error());
-      const ImageChoice choice = around->images.choose(part.spec.image);
+      mounts->insert(around->options.paths.begin(), around->options.paths.end());
+      const ImageChoice choice = choose(around->images, part);
       auto command =
           make_command(plan, part, choice, around->options.engine, around->home, place, *mounts, *variables);
       if (!command) return tl::unexpected(command.error());
@@ -300,7 +307,9 @@ net::Task<void> PodRunner::pump(RunningPtr running, bool error_stream) {
 
 net::Task<void> PodRunner::wait_exit([[maybe_unused]] std::shared_ptr<PodRunner> self, std::size_t container,
                                      int run, RunningPtr running) {
-  if (!co_await running->exit.readable()) co_return;
+  do {  // a first "readable" may come before there is anything to read
+    if (!co_await running->exit.readable()) co_return;
+  } while (!has_ended(running->child));
   const ExitStatus status = collect(running->child);
   running->drain(false, around_.clock.wall());
   running->drain(true, around_.clock.wall());
@@ -355,7 +364,9 @@ net::Task<ProbeResult> PodRunner::run_to_end(Command command, Duration timeout) 
   killer.arm(around_.loop.now() + timeout);
   {
     net::FdWatch exit(around_.loop, child->pidfd);
-    co_await exit.readable();
+    do {
+      co_await exit.readable();
+    } while (!has_ended(*child));
   }
   const ExitStatus status = collect(*child);
   ::close(child->pidfd);
@@ -434,7 +445,8 @@ void PodRunner::report() {
   Json before = object_->json();
   if (reported_) before["status"] = *reported_;
   auto status = std::make_shared<const Json>(pod_status(report, before, around_.clock.wall()));
-  const bool changed = !reported_ || !resource::same_content(*reported_, *status);
+  // When the home closes, its pods' objects stay as they are: they are to run again at the next start.
+  const bool changed = !closed_ && (!reported_ || !resource::same_content(*reported_, *status));
   if (changed) {
     reported_ = status;
     around_.worker.post("status/" + uid(), [client = &around_.client, key = key(), uid = uid(), status] {

@@ -98,6 +98,7 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   std::vector<Finding> findings_;
   std::shared_ptr<const resource::Json> reported_;  // the status written last
   bool removed_through_api_ = false;
+  bool closed_ = false;
   bool was_ready_ = false;
   std::vector<std::string> told_waiting_;  // by container: the last waiting reason that was printed
 };

@@ -1,6 +1,7 @@
 #include "machine/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -162,6 +163,11 @@ Result<Child> spawn(const Command& command) {
   make_non_blocking(err->read);
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, O_NONBLOCK));
   return Child{pid, pidfd, out->read, err->read, start_time_of(pid)};
+}
+
+bool has_ended(const Child& child) {
+  pollfd wait{child.pidfd, POLLIN, 0};
+  return poll(&wait, 1, 0) == 1;
 }
 
 ExitStatus collect(const Child& child) {

@@ -49,7 +49,9 @@ struct ExitStatus {
   int signal = 0;
 };
 
-// Ends the rest of the process group, then collects the leader. Call it when the pidfd is readable.
+bool has_ended(const Child& child);
+
+// Ends the rest of the process group, then collects the leader. Call it when that has ended: it waits.
 ExitStatus collect(const Child& child);
 
 // To the whole group. Harmless if it has ended but was not yet collected.

@@ -1,0 +1,235 @@
+#include "cli/home.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+#include <thread>
+
+#include "base/random.h"
+#include "cluster/files.h"
+#include "cluster/store/store.h"
+#include "control/loop/controller.h"
+#include "control/workload/controllers.h"
+#include "resource/fields.h"
+#include "resource/gateway.h"
+
+namespace tidegate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using resource::Json;
+using resource::ObjectPtr;
+
+constexpr Duration kPodGrace = std::chrono::seconds(10);  // at most, when the home closes
+
+// Holds the data folder for this process. The kernel lets go of it however the process ends.
+class FolderLock {
+ public:
+  ~FolderLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Result<void> take(const fs::path& folder) {
+    const fs::path file = folder / "lock";
+    fd_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd_ < 0)
+      return fail(Code::kInternal, "cannot write in " + folder.string() + ": " + std::strerror(errno));
+    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      char holder[32]{};
+      const ssize_t size = read(fd_, holder, sizeof holder - 1);
+      return fail(Code::kConflict, folder.string() + " is in use by another tidegate up" +
+                                       (size > 0 ? " (pid " + std::string(holder) + ")" : std::string()) +
+                                       "; stop it, or give this one its own --data folder");
+    }
+    const std::string pid = std::to_string(getpid());
+    if (ftruncate(fd_, 0) != 0 || write(fd_, pid.data(), pid.size()) < 0) return {};  // only for people
+    return {};
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+std::string plural(int count, const char* what) { return std::to_string(count) + " " + what; }
+
+}  // namespace
+
+struct Home::State {
+  State(HomeOptions the_options, const Clock& the_clock, std::function<void(const Line&)> the_say,
+        std::function<void()> the_changed)
+      : options(std::move(the_options)),
+        clock(the_clock),
+        print(std::move(the_say)),
+        changed(std::move(the_changed)),
+        store(clock, Random::from_system()),
+        caches(store) {}
+
+  void say(Line line) {
+    const std::lock_guard held(say_mutex);
+    print(line);
+  }
+
+  void on_files(const cluster::FileReport& report);
+  Result<void> make_namespaces();
+  void on_pod(const cluster::Change& change);
+
+  const HomeOptions options;
+  const Clock& clock;
+  std::mutex say_mutex;
+  const std::function<void(const Line&)> print;
+  const std::function<void()> changed;
+
+  FolderLock lock;
+  cluster::Store store;
+  loop::Caches caches;  // for what is told and counted here
+  std::unique_ptr<loop::Runtime> runtime;
+  std::unique_ptr<machine::Machine> machine;
+  std::unique_ptr<cluster::FileSource> files;
+  std::jthread files_thread;
+  std::atomic<bool> files_read{false};
+};
+
+void Home::State::on_files(const cluster::FileReport& report) {
+  std::string text;
+  const auto add = [&](int count, const char* what) {
+    if (count > 0) text += (text.empty() ? "" : ", ") + plural(count, what);
+  };
+  add(report.created, "created");
+  add(report.configured, "changed");
+  add(report.removed, "removed");
+  if (!text.empty()) say({Line::Tone::kPlain, "objects", text});
+  for (const std::string& error : report.errors) say({Line::Tone::kBad, "objects", error});
+}
+
+// Whoever waits for a node has no machine to speak for it.
+void Home::State::on_pod(const cluster::Change& change) {
+  changed();
+  if (change.after == nullptr) return;
+  const auto why = [](const ObjectPtr& pod) {
+    const Json* scheduled = pod == nullptr ? nullptr : resource::condition(pod->json(), "PodScheduled");
+    const bool waits = scheduled != nullptr && resource::text(*scheduled, "status") == "False";
+    return waits ? resource::text(*scheduled, "message") : std::string();
+  };
+  const std::string now = why(change.after);
+  if (!now.empty() && now != why(change.before)) {
+    say({Line::Tone::kBad, "pod " + cluster::key_of(*change.after).text(), "waits for a node: " + now});
+  }
+}
+
+Result<void> Home::State::make_namespaces() {
+  const resource::Kind& kind = *resource::find_kind("v1", "Namespace");
+  const auto made = store.create(
+      kind, Json{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "istio-system"}}}});
+  if (!made && made.error().code != Code::kConflict) return tl::unexpected(made.error());
+  return {};
+}
+
+Home::Home(HomeOptions options, const Clock& clock, std::function<void(const Line&)> say,
+           std::function<void()> changed)
+    : state_(std::make_unique<State>(std::move(options), clock, std::move(say), std::move(changed))) {}
+
+Home::~Home() { stop(); }
+
+Result<void> Home::start() {
+  State& s = *state_;
+  std::error_code error;
+  fs::create_directories(s.options.data_dir, error);
+  if (error)
+    return fail(Code::kInternal, "cannot make " + s.options.data_dir.string() + ": " + error.message());
+  if (auto locked = s.lock.take(s.options.data_dir); !locked) return locked;
+  if (auto made = s.make_namespaces(); !made) return made;
+
+  s.caches.subscribe(*resource::find_kind("v1", "Pod"),
+                     [&s](const cluster::Change& change) { s.on_pod(change); });
+  s.caches.subscribe(*resource::find_kind("apps/v1", "Deployment"),
+                     [&s](const cluster::Change&) { s.changed(); });
+  s.caches.start();
+
+  s.runtime = std::make_unique<loop::Runtime>(s.store, s.clock);
+  for (loop::Controller& controller : workload::controllers(Random::from_system(), true)) {
+    s.runtime->add(std::move(controller));
+  }
+  s.runtime->start();
+
+  s.machine = std::make_unique<machine::Machine>(
+      s.store, s.options.machine, s.clock, [&s](const machine::Notice& notice) {
+        using Kind = machine::Notice::Kind;
+        const auto tone = notice.kind == Kind::kProblem ? Line::Tone::kBad
+                          : notice.kind == Kind::kReady ? Line::Tone::kGood
+                                                        : Line::Tone::kPlain;
+        s.say({tone, "pod " + notice.pod.text(), notice.text});
+      });
+  if (auto started = s.machine->start(); !started) return started;
+
+  cluster::FileOptions file_options;
+  file_options.on_report = [&s](const cluster::FileReport& report) { s.on_files(report); };
+  s.files = std::make_unique<cluster::FileSource>(s.store, s.clock, s.options.files, std::move(file_options));
+  s.files_thread = std::jthread([&s](std::stop_token stop) {
+    s.on_files(s.files->sync_once());
+    s.files_read = true;
+    s.changed();
+    s.files->run(stop);
+  });
+  return {};
+}
+
+Progress Home::progress() const {
+  State& s = *state_;
+  Progress progress;
+  progress.files_read = s.files_read;
+  for (const ObjectPtr& deployment : s.caches.list(*resource::find_kind("apps/v1", "Deployment"))) {
+    progress.pods_wanted += static_cast<int>(resource::number(deployment->json(), "spec.replicas", 1));
+  }
+  for (const ObjectPtr& pod : s.caches.list(*resource::find_kind("v1", "Pod"))) {
+    const std::string phase = resource::text(pod->json(), "status.phase");
+    if (pod->metadata().owner_references.empty() && phase != "Succeeded") ++progress.pods_wanted;
+    const bool leaving = !pod->metadata().deletion_timestamp.empty();
+    if (!leaving && resource::condition_is_true(pod->json(), "Ready")) ++progress.pods_ready;
+  }
+  return progress;
+}
+
+std::vector<std::string> Home::addresses() const {
+  std::set<std::string> found;
+  const resource::Kind* kind = resource::find_kind("networking.istio.io/v1", "Gateway");
+  if (kind == nullptr) return {};
+  const auto gateways = state_->store.list(*kind);
+  if (!gateways) return {};
+  for (const ObjectPtr& gateway : gateways->items) {
+    const Json* servers = resource::find_array(gateway->json(), "spec.servers");
+    if (servers == nullptr) continue;
+    for (const Json& server : *servers) {
+      const bool tls = resource::text(server, "port.protocol") == "HTTPS";
+      found.insert(std::string(tls ? "https" : "http") +
+                   "://localhost:" + std::to_string(resource::number(server, "port.number")));
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+void Home::reopen_logs() {}
+
+void Home::stop() {
+  State& s = *state_;
+  if (s.files_thread.joinable()) {
+    s.files_thread.request_stop();
+    s.files_thread.join();
+  }
+  if (s.runtime) s.runtime->stop();
+  if (s.machine) s.machine->stop(kPodGrace);
+  s.caches.stop();
+}
+
+void Home::kill() {
+  if (state_->machine) state_->machine->kill();
+}
+
+}  // namespace tidegate::cli

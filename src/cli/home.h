@@ -1,0 +1,71 @@
+// The embedded home put together: an object store, the controllers, one machine that runs pods, manifests
+// from files, and the gateway.
+//
+// What it says is meant for the terminal: one line per event that a person would want to know of, never a
+// line per request. `say` may be called from several threads, one call at a time.
+//
+// Thread: start() and stop() from one thread; progress() and addresses() from any, once started.
+
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "machine/machine.h"
+
+namespace tidegate::cli {
+
+struct HomeOptions {
+  std::filesystem::path data_dir;
+  std::vector<std::filesystem::path> files;
+  machine::MachineOptions machine;
+};
+
+struct Line {
+  enum class Tone { kPlain, kGood, kBad };
+  Tone tone = Tone::kPlain;
+  std::string about;  // "objects", "pod default/x", "gateway"
+  std::string text;
+};
+
+// How far the home is from what its objects ask for.
+struct Progress {
+  bool files_read = false;
+  int pods_wanted = 0;  // replicas of Deployments, and pods of their own
+  int pods_ready = 0;
+  bool complete() const { return files_read && pods_ready >= pods_wanted; }
+};
+
+class Home {
+ public:
+  // `changed` is called, from any thread and often, when progress() may give something else.
+  Home(
+      HomeOptions options, const Clock& clock, std::function<void(const Line&)> say,
+      std::function<void()> changed = [] {});
+  ~Home();
+
+  // Errors: kConflict if another home uses the data folder; those of its parts.
+  Result<void> start();
+
+  Progress progress() const;
+  // Ports of the Gateways' servers, for the summary: "http://localhost:8080".
+  std::vector<std::string> addresses() const;
+
+  void reopen_logs();
+
+  // Lets requests finish, then ends pods, bounded; blocks.
+  void stop();
+  // While stop() waits on another thread: ends pods at once.
+  void kill();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tidegate::cli
