@@ -1,9 +1,13 @@
 #include "cli/home.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -13,14 +17,15 @@
 #include <set>
 #include <system_error>
 #include <thread>
+#include <tuple>
 
 #include "base/random.h"
 #include "cluster/files.h"
 #include "cluster/store/store.h"
 #include "control/loop/controller.h"
 #include "control/workload/controllers.h"
+#include "gateway/gateway.h"
 #include "resource/fields.h"
-#include "resource/gateway.h"
 
 namespace tidegate::cli {
 namespace {
@@ -58,6 +63,14 @@ class FolderLock {
   int fd_ = -1;
 };
 
+std::vector<const resource::Kind*> gateway_kinds() {
+  std::vector<const resource::Kind*> kinds;
+  for (const char* group : {"networking.istio.io/v1", "gateway.networking.k8s.io/v1"}) {
+    if (const resource::Kind* kind = resource::find_kind(group, "Gateway")) kinds.push_back(kind);
+  }
+  return kinds;
+}
+
 std::string plural(int count, const char* what) { return std::to_string(count) + " " + what; }
 
 }  // namespace
@@ -92,6 +105,7 @@ struct Home::State {
   loop::Caches caches;  // for what is told and counted here
   std::unique_ptr<loop::Runtime> runtime;
   std::unique_ptr<machine::Machine> machine;
+  std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<cluster::FileSource> files;
   std::jthread files_thread;
   std::atomic<bool> files_read{false};
@@ -151,6 +165,9 @@ Result<void> Home::start() {
                      [&s](const cluster::Change& change) { s.on_pod(change); });
   s.caches.subscribe(*resource::find_kind("apps/v1", "Deployment"),
                      [&s](const cluster::Change&) { s.changed(); });
+  for (const resource::Kind* kind : gateway_kinds()) {
+    s.caches.subscribe(*kind, [&s](const cluster::Change&) { s.changed(); });
+  }
   s.caches.start();
 
   s.runtime = std::make_unique<loop::Runtime>(s.store, s.clock);
@@ -158,6 +175,12 @@ Result<void> Home::start() {
     s.runtime->add(std::move(controller));
   }
   s.runtime->start();
+
+  s.gateway = std::make_unique<gateway::Gateway>(
+      s.store, s.options.gateway, s.clock, [&s](const gateway::Notice& notice) {
+        s.say({notice.ok ? Line::Tone::kPlain : Line::Tone::kBad, "gateway", notice.text});
+      });
+  if (auto started = s.gateway->start(); !started) return started;
 
   s.machine = std::make_unique<machine::Machine>(
       s.store, s.options.machine, s.clock, [&s](const machine::Notice& notice) {
@@ -194,31 +217,43 @@ Progress Home::progress() const {
     const bool leaving = !pod->metadata().deletion_timestamp.empty();
     if (!leaving && resource::condition_is_true(pod->json(), "Ready")) ++progress.pods_ready;
   }
+  for (const resource::Kind* kind : gateway_kinds()) {
+    for (const ObjectPtr& gateway : s.caches.list(*kind)) {
+      ++progress.gateways_wanted;
+      if (resource::condition_is_true(gateway->json(), "Programmed")) ++progress.gateways_ready;
+    }
+  }
   return progress;
 }
 
 std::vector<std::string> Home::addresses() const {
   std::set<std::string> found;
-  const resource::Kind* kind = resource::find_kind("networking.istio.io/v1", "Gateway");
-  if (kind == nullptr) return {};
-  const auto gateways = state_->store.list(*kind);
-  if (!gateways) return {};
-  for (const ObjectPtr& gateway : gateways->items) {
-    const Json* servers = resource::find_array(gateway->json(), "spec.servers");
-    if (servers == nullptr) continue;
-    for (const Json& server : *servers) {
-      const bool tls = resource::text(server, "port.protocol") == "HTTPS";
-      found.insert(std::string(tls ? "https" : "http") +
-                   "://localhost:" + std::to_string(resource::number(server, "port.number")));
+  for (const resource::Kind* kind : gateway_kinds()) {
+    for (const ObjectPtr& gateway : state_->caches.list(*kind)) {
+      for (const auto& [list, protocol, port] : {std::tuple("spec.servers", "port.protocol", "port.number"),
+                                                 {"spec.listeners", "protocol", "port"}}) {
+        const Json* entries = resource::find_array(gateway->json(), list);
+        if (entries == nullptr) continue;
+        for (const Json& entry : *entries) {
+          const bool tls = resource::text(entry, protocol) == "HTTPS";
+          found.insert(std::string(tls ? "https" : "http") +
+                       "://localhost:" + std::to_string(resource::number(entry, port)));
+        }
+      }
     }
   }
   return {found.begin(), found.end()};
 }
 
-void Home::reopen_logs() {}
+std::string Home::stats_address() const { return "http://" + state_->gateway->stats_address().text(); }
+
+void Home::reopen_logs() { state_->gateway->reopen_logs(); }
 
 void Home::stop() {
   State& s = *state_;
+  // Requests first: they need the engines. Objects next, so that nothing starts a pod anew.
+  if (s.gateway) s.gateway->drain();
+  s.gateway.reset();
   if (s.files_thread.joinable()) {
     s.files_thread.request_stop();
     s.files_thread.join();
@@ -230,6 +265,23 @@ void Home::stop() {
 
 void Home::kill() {
   if (state_->machine) state_->machine->kill();
+}
+
+std::vector<std::string> host_addresses() {
+  std::vector<std::string> found = {"127.0.0.1"};
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return found;
+  for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_INET ||
+        (each->ifa_flags & IFF_LOOPBACK) != 0 || (each->ifa_flags & IFF_UP) == 0) {
+      continue;
+    }
+    char text[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(each->ifa_addr)->sin_addr, text, sizeof text);
+    if (std::find(found.begin(), found.end(), text) == found.end()) found.emplace_back(text);
+  }
+  freeifaddrs(all);
+  return found;
 }
 
 }  // namespace tidegate::cli

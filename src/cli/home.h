@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "gateway/config.h"
 #include "machine/machine.h"
 
 namespace tidegate::cli {
@@ -24,6 +25,7 @@ struct HomeOptions {
   std::filesystem::path data_dir;
   std::vector<std::filesystem::path> files;
   machine::MachineOptions machine;
+  gateway::Config gateway;
 };
 
 struct Line {
@@ -38,7 +40,11 @@ struct Progress {
   bool files_read = false;
   int pods_wanted = 0;  // replicas of Deployments, and pods of their own
   int pods_ready = 0;
-  bool complete() const { return files_read && pods_ready >= pods_wanted; }
+  int gateways_wanted = 0;  // Gateway objects
+  int gateways_ready = 0;   // whose listeners are bound
+  bool complete() const {
+    return files_read && pods_ready >= pods_wanted && gateways_ready >= gateways_wanted;
+  }
 };
 
 class Home {
@@ -55,6 +61,8 @@ class Home {
   Progress progress() const;
   // Ports of the Gateways' servers, for the summary: "http://localhost:8080".
   std::vector<std::string> addresses() const;
+  // "http://127.0.0.1:15090".
+  std::string stats_address() const;
 
   void reopen_logs();
 
@@ -67,5 +75,9 @@ class Home {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// This host's IPv4 addresses, loopback first. A Gateway at home is bound to each of them and never to the
+// wildcard, which would answer on the pods' addresses too.
+std::vector<std::string> host_addresses();
 
 }  // namespace tidegate::cli

@@ -67,6 +67,8 @@ class HomeTest : public ::testing::Test {
     options.machine.image_rules = {"busybox=host"};
     options.machine.pod_range = "127.77.0.0/16";
     options.machine.gpus = 2;
+    options.gateway.stats_port = 0;
+    options.gateway.drain_timeout = std::chrono::milliseconds(100);
     return options;
   }
 

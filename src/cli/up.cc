@@ -42,6 +42,7 @@ struct UpOptions {
   std::vector<std::string> paths;
   std::string ready_file;
   machine::MachineOptions machine;
+  gateway::Config gateway;
 };
 
 // Lines for people: what it is about in a column of its own, problems marked, colours only on a terminal.
@@ -92,6 +93,7 @@ Result<HomeOptions> home_options(const UpOptions& up) {
   options.data_dir = up.data;
   for (const std::string& file : up.files) options.files.emplace_back(file);
   options.machine = up.machine;
+  options.gateway = up.gateway;
   options.machine.data_dir = up.data;
   options.machine.image_rules = up.images;
   std::error_code error;
@@ -133,7 +135,8 @@ class Watcher {
     const Progress progress = home_.progress();
     if (!progress.files_read) return;
     const TimePoint now = std::chrono::steady_clock::now();
-    const bool changed = progress.pods_ready != told_.pods_ready || progress.pods_wanted != told_.pods_wanted;
+    const bool changed = progress.gateways_ready != told_.gateways_ready ||
+                         progress.pods_ready != told_.pods_ready || progress.pods_wanted != told_.pods_wanted;
     if (progress.complete()) {
       if (!summed_up_) {
         sum_up(progress, now);
@@ -168,6 +171,7 @@ class Watcher {
       ready << address << '\n';
     }
     ready.close();
+    terminal_.print({Line::Tone::kGood, "metrics", home_.stats_address() + "/stats/prometheus"});
     std::error_code error;
     fs::rename(ready_file(options_).string() + ".new", ready_file(options_), error);
     if (!ready || error) {
@@ -281,9 +285,14 @@ void add_up(CLI::App& app, int& status) {
                    "Where a path of the engines' images is on this machine: /model=DIR");
   verb->add_option("--pod-range", options->machine.pod_range, "Loopback addresses for pods")
       ->capture_default_str();
+  verb->add_option("--gateway-workers", options->gateway.workers, "The same as --workers");
   verb->add_option("--ready-file", options->ready_file,
                    "Written when all pods are ready, removed at the end; default: ready in the data folder");
-  verb->callback([options, &status] { status = run_up(*options); });
+  add_gateway_settings(*verb, options->gateway);
+  verb->callback([verb, options, &status] {
+    if (verb->count("--bind") == 0) options->gateway.bind = host_addresses();
+    status = run_up(*options);
+  });
 }
 
 }  // namespace tidegate::cli
