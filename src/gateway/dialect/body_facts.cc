@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "gateway/dialect/json_check.h"
 #include "gateway/dialect/json_text.h"
 
 namespace tidegate::dialect {
@@ -93,6 +94,12 @@ Error not_json(simdjson::error_code error) {
                std::string("The request body is not valid JSON: ") + why + "; send one JSON object"};
 }
 
+Error broken_at(std::size_t place) {
+  return Error{Code::kInvalid, "",
+               "The request body is not valid JSON: its structure is broken at byte " +
+                   std::to_string(place) + "; send one JSON object"};
+}
+
 tl::unexpected<Error> refuse(std::string_view member, std::string message) {
   return invalid(std::string(member), std::move(message));
 }
@@ -118,6 +125,8 @@ class Pass {
   explicit Pass(std::string_view body) : body_(body) {}
 
   Result<BodyFacts> run(od::parser& parser) {
+    if (const std::size_t fault = json_fault(body_); fault != kJsonFine)
+      return tl::unexpected(broken_at(fault));
     od::document document;
     const auto parsed = parser.iterate(body_.data(), body_.size(), body_.size() + kBodyPadding).get(document);
     if (parsed != simdjson::SUCCESS) return tl::unexpected(not_json(parsed));

@@ -6,10 +6,9 @@
 // first, and that difference is a way around routing and authorisation. A key that only decodes to one of
 // those names ("mod\u0065l") is refused for the same reason.
 //
-// Every other member is skipped. Skipping checks that strings end, that brackets balance in number and that
-// the bytes are UTF-8, so the ranges here are the ranges every JSON reader sees in a valid body; it does not
-// check numbers and literals inside ("tru", "01"). The engine judges those: what it refuses does no harm,
-// because a body is valid only if all of it is, and edits do not turn an invalid body into a valid one.
+// The whole body is held to RFC 8259 (json_check.h), skipped members too. So the ranges found here are those
+// that every JSON reader finds, and no comment, stray word or unbalanced bracket hides a member from us that
+// a lenient engine reads.
 //
 // Thread: a BodyReader belongs to one thread. It keeps its buffers, so reading allocates only while bodies
 // still grow.
