@@ -1,10 +1,11 @@
 #include "gateway/dialect/json_check.h"
 
 #include <bitset>
+#include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace tidegate::dialect {
@@ -13,21 +14,100 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// The first quote or backslash, or `end`.
-const char* quote_or_backslash(const char* p, const char* end) {
-#if defined(__SSE2__)
+// Characters of an escape behind its backslash; 0 where there is no such escape.
+std::size_t escape_length(const char* p, const char* end) {
+  if (p == end) return 0;
+  switch (*p) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return 1;
+    case 'u':
+      return end - p >= 5 && is_hex(p[1]) && is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) ? 5 : 0;
+    default:
+      return 0;
+  }
+}
+
+// The end of a string, by ever narrower steps. Each step moves `p` on and says whether it came to an end.
+enum class Scan { kClosed, kBroken, kGoOn };
+
+Scan scan_bytes(const char*& p, const char* end) {
+  while (p < end) {
+    const char c = *p++;
+    if (c == '"') return Scan::kClosed;
+    if (c != '\\') continue;
+    const std::size_t length = escape_length(p, end);
+    if (length == 0) return Scan::kBroken;
+    p += length;
+  }
+  return Scan::kBroken;
+}
+
+#if defined(__x86_64__)
+// One block: `hits` has a bit for each quote and backslash among its `width` bytes. Prompts are full of
+// escaped newlines and quotes, so those are followed inside the block instead of starting a new one behind
+// each.
+inline Scan scan_block(const char*& p, const char* end, std::uint32_t hits, std::size_t width) {
+  std::size_t done = 0;
+  while (hits != 0) {
+    const auto place = static_cast<std::size_t>(__builtin_ctz(hits));
+    if (p[place] == '"') {
+      p += place + 1;
+      return Scan::kClosed;
+    }
+    const std::size_t length = escape_length(p + place + 1, end);
+    if (length == 0) {
+      p += place;
+      return Scan::kBroken;
+    }
+    done = place + 1 + length;
+    if (done >= width) break;
+    hits &= ~std::uint32_t{0} << done;
+  }
+  p += done > width ? done : width;
+  return Scan::kGoOn;
+}
+
+__attribute__((target("avx2"))) Scan scan_avx2(const char*& p, const char* end) {
+  const __m256i quote = _mm256_set1_epi8('"');
+  const __m256i backslash = _mm256_set1_epi8('\\');
+  while (end - p >= 32) {
+    const __m256i block = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i either =
+        _mm256_or_si256(_mm256_cmpeq_epi8(block, quote), _mm256_cmpeq_epi8(block, backslash));
+    const Scan result = scan_block(p, end, static_cast<std::uint32_t>(_mm256_movemask_epi8(either)), 32);
+    if (result != Scan::kGoOn) return result;
+  }
+  return Scan::kGoOn;
+}
+
+Scan scan_sse2(const char*& p, const char* end) {
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
-  for (; end - p >= 16; p += 16) {
+  while (end - p >= 16) {
     const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const int hits =
-        _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
-    if (hits != 0) return p + __builtin_ctz(static_cast<unsigned>(hits));
+    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash));
+    const Scan result = scan_block(p, end, static_cast<std::uint32_t>(_mm_movemask_epi8(either)), 16);
+    if (result != Scan::kGoOn) return result;
   }
-#endif
-  while (p < end && *p != '"' && *p != '\\') ++p;
-  return p;
+  return Scan::kGoOn;
 }
+
+Scan scan_string(const char*& p, const char* end) {
+  static const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
+  Scan result = kHasAvx2 ? scan_avx2(p, end) : Scan::kGoOn;
+  if (result == Scan::kGoOn) result = scan_sse2(p, end);
+  return result == Scan::kGoOn ? scan_bytes(p, end) : result;
+}
+#else
+Scan scan_string(const char*& p, const char* end) { return scan_bytes(p, end); }
+#endif
 
 class Check {
  public:
@@ -138,33 +218,7 @@ class Check {
   }
 
   // Behind the opening quote.
-  bool string() {
-    while (true) {
-      p_ = quote_or_backslash(p_, end_);
-      if (p_ == end_) return false;
-      if (*p_++ == '"') return true;
-      if (p_ == end_) return false;
-      switch (*p_) {
-        case 'n':
-        case '"':
-        case '\\':
-        case 't':
-        case 'r':
-        case '/':
-        case 'b':
-        case 'f':
-          ++p_;
-          break;
-        case 'u':
-          if (end_ - p_ < 5 || !is_hex(p_[1]) || !is_hex(p_[2]) || !is_hex(p_[3]) || !is_hex(p_[4]))
-            return false;
-          p_ += 5;
-          break;
-        default:
-          return false;
-      }
-    }
-  }
+  bool string() { return scan_string(p_, end_) == Scan::kClosed; }
 
   const char* const begin_;
   const char* p_;

@@ -56,6 +56,31 @@ TEST(JsonCheck, RefusesEverythingElse) {
   EXPECT_FALSE(fine(std::string_view("1\0", 2)));
 }
 
+// Strings of every length around the widths of the blocks, with an escape or a fault at every place.
+TEST(JsonCheck, StringsAreFollowedAcrossBlocks) {
+  for (std::size_t length = 0; length < 80; ++length) {
+    const std::string plain(length, 'x');
+    EXPECT_TRUE(fine("\"" + plain + "\""));
+    EXPECT_FALSE(fine("\"" + plain));
+    for (std::size_t at = 0; at <= length; ++at) {
+      for (const char* good : {"\\n", "\\\"", "\\\\", "\\u00e9", "\\\\\\\""}) {
+        std::string text = plain;
+        text.insert(at, good);
+        ASSERT_TRUE(fine("\"" + text + "\"")) << text;
+        ASSERT_TRUE(fine("[\"" + text + "\",\"" + plain + "\"]")) << text;
+      }
+      for (const char* bad : {"\\x", "\\u00g9", "\"", "\\\\\""}) {
+        std::string text = plain;
+        text.insert(at, bad);
+        ASSERT_FALSE(fine("\"" + text + "\"")) << text;
+      }
+    }
+    EXPECT_FALSE(fine("\"" + plain + "\\"));
+    EXPECT_FALSE(fine("\"" + plain + "\\u12"));
+    EXPECT_FALSE(fine("\"" + plain + "\\\""));
+  }
+}
+
 TEST(JsonCheck, SaysWhere) {
   EXPECT_EQ(json_fault("[1,x]"), 3U);
   EXPECT_EQ(json_fault("{} x"), 3U);
@@ -69,9 +94,9 @@ TEST(JsonCheck, DepthIsBounded) {
 
 // The twin: a document reader, over random texts that are nearly JSON.
 TEST(JsonCheck, AgreesWithADocumentReader) {
-  const std::vector<std::string> parts = {"{",       "}",           "[",  "]",      ",",  ":",    "\"a\"",
+  const std::vector<std::string> parts = {"{",       "}",           "[",  "]",       ",",  ":",    "\"a\"",
                                           "\"\\n\"", "\"\\u00e9\"", "1",  "-0.5e-3", "0",  "true", "null",
-                                          " ",       "\n",          "\"", "\\",     "1.", "e",    "x"};
+                                          " ",       "\n",          "\"", "\\",      "1.", "e",    "x"};
   Random random(11);
   int accepted = 0;
   for (int round = 0; round < 300'000; ++round) {
