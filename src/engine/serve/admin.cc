@@ -46,6 +46,8 @@ ApiError load_error(const Error& error) {
   return {500, "InternalServerError", describe(error), ""};
 }
 
+ApiError bad_level() { return {400, "BadRequestError", "level must be 1 or 2.", "level"}; }
+
 }  // namespace
 
 Respond load_adapter(Desk& desk, Exchange& exchange) {
@@ -59,7 +61,8 @@ Respond load_adapter(Desk& desk, Exchange& exchange) {
                            [reply](Result<lora::AdapterId> id) { reply->set(std::move(id)); });
   const Result<lora::AdapterId> id = co_await reply->wait();
   if (!id) {
-    co_await answer_error(desk, exchange, load_error(id.error()));
+    const ApiError error = load_error(id.error());
+    co_await answer_error(desk, exchange, error);
     co_return;
   }
   // Another request may have loaded the same name meanwhile: the last one wins, as with load_inplace.
@@ -86,8 +89,8 @@ Respond unload_adapter(Desk& desk, Exchange& exchange) {
 Respond sleep(Desk& desk, Exchange& exchange) {
   const std::string level = http::query_value(exchange.request.query, "level").value_or("1");
   if (level != "1" && level != "2") {
-    const ApiError wrong_level{400, "BadRequestError", "level must be 1 or 2.", "level"};
-    co_await answer_error(desk, exchange, wrong_level);
+    const ApiError error = bad_level();
+    co_await answer_error(desk, exchange, error);
     co_return;
   }
   desk.sleep = level == "1" ? SleepState::kWeightsOffloaded : SleepState::kDiscardAll;

@@ -47,12 +47,22 @@ RequestRules rules_of(const Flags& flags, const Parts& parts) {
   return rules;
 }
 
+http::ServerOptions server_options(const Flags& flags, const Clock& clock) {
+  http::ServerOptions options;
+  options.body_bytes_max = kBodyBytesMax;
+  options.connections_max = kConnectionsMax;
+  options.clock = &clock;
+  options.error_body = [old = flags.old_vllm](int status, const Error& error) {
+    return server_error_body(status, error, old);
+  };
+  return options;
+}
+
 // Ends the loop after the first signal: no new connections, running requests go on for the drain time.
-net::Task<void> end_on_signal(net::Loop& loop, net::Signals& signals, http::Server& server, Desk& desk) {
+net::Task<void> end_on_signal(net::Loop& loop, net::Signals& signals, Engine& engine, Duration grace) {
   const int number = co_await signals.next();
-  log::info("engine", "draining", {{"signal", number}, {"requests", desk.in_flight}});
-  desk.draining = true;
-  co_await server.drain(std::chrono::seconds(desk.flags.drain_s));
+  log::info("engine", "draining", {{"signal", number}, {"requests", engine.in_flight()}});
+  co_await engine.drain(grace);
   loop.stop();
 }
 
@@ -91,67 +101,95 @@ Result<Parts> simulated_parts(const Flags& flags) {
   return parts;
 }
 
-Result<void> run(const Flags& flags, Parts parts, const std::function<void(const net::Address&)>& on_ready) {
+// Members are destroyed in reverse: the server before the thread that answers it, the thread before the
+// model.
+struct Engine::State {
+  State(net::Loop& loop, Flags given, Parts made, const Clock& clock, net::Address where,
+        const batch::StepperConfig& config, std::unique_ptr<batch::Stepper> stepper)
+      : flags(std::move(given)),
+        parts(std::move(made)),
+        address(where),
+        inbox(loop, [this] { thread.delivered(); }),
+        thread(std::move(stepper), *parts.model, clock,
+               [this](std::vector<batch::Output> outputs) { inbox.post(std::move(outputs)); }),
+        desk{.flags = flags,
+             .tokenizer = *parts.tokenizer,
+             .engine = thread,
+             .inbox = inbox,
+             .loop = loop,
+             .clock = clock,
+             .random = flags.seed ? Random(*flags.seed) : Random::from_system(),
+             .catalog = Catalog(
+                 flags.served_names, flags.model,
+                 std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count()),
+             .rules = rules_of(flags, parts),
+             .cache = {flags.block_tokens, config.blocks - 1, flags.memory_utilization, flags.prefix_caching},
+             .bodies = {},
+             .rates = {},
+             .ready_at = clock.now() + std::chrono::milliseconds(flags.faults.startup_delay_ms),
+             .http_counts = {}},
+        server(
+            loop,
+            [this](http::Request& request, http::Responder& responder) {
+              return answer_request(desk, request, responder);
+            },
+            server_options(flags, clock)) {
+    for (const LoraModule& module : flags.lora_modules) {
+      const lora::AdapterId id = thread.add_adapter({module.name, module.path});
+      desk.catalog.add({module.name, module.path, module.base, id});
+    }
+  }
+
+  Flags flags;
+  Parts parts;
+  net::Address address;
+  Inbox inbox;
+  EngineThread thread;
+  Desk desk;
+  http::Server server;
+};
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::make(net::Loop& loop, const Flags& flags, Parts parts,
+                                             const Clock& clock) {
   const auto address = net::Address::parse(flags.host, flags.port);
   if (!address)
     return fail(Code::kInvalid, "is \"" + flags.host + "\"; use an IP address of this host", "--host");
-
-  net::Loop loop;
-  net::Signals signals(loop, {SIGTERM, SIGINT});
-  const SystemClock clock;
   const batch::StepperConfig config = stepper_config(flags, parts.blocks);
   auto stepper = batch::Stepper::make(config, *parts.model, *parts.tokenizer);
   if (!stepper) return tl::unexpected(stepper.error());
+  return std::unique_ptr<Engine>(new Engine(
+      std::make_unique<State>(loop, flags, std::move(parts), clock, *address, config, *std::move(stepper))));
+}
 
-  std::function<void()> delivered;
-  Inbox inbox(loop, [&delivered] { delivered(); });
-  EngineThread engine(*std::move(stepper), *parts.model, clock,
-                      [&inbox](std::vector<batch::Output> outputs) { inbox.post(std::move(outputs)); });
-  delivered = [&engine] { engine.delivered(); };
+Result<net::Address> Engine::listen() {
+  auto bound = state_->server.listen(state_->address);
+  if (bound) state_->thread.start();
+  return bound;
+}
 
-  const auto created =
-      std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()).count();
-  Desk desk{.flags = flags,
-            .tokenizer = *parts.tokenizer,
-            .engine = engine,
-            .inbox = inbox,
-            .loop = loop,
-            .clock = clock,
-            .random = flags.seed ? Random(*flags.seed) : Random::from_system(),
-            .catalog = Catalog(flags.served_names, flags.model, created),
-            .rules = rules_of(flags, parts),
-            .cache = {flags.block_tokens, config.blocks - 1, flags.memory_utilization, flags.prefix_caching},
-            .bodies = {},
-            .rates = {},
-            .http_counts = {}};
-  desk.ready_at = clock.now() + std::chrono::milliseconds(flags.faults.startup_delay_ms);
-  for (const LoraModule& module : flags.lora_modules) {
-    const lora::AdapterId id = engine.add_adapter({module.name, module.path});
-    desk.catalog.add({module.name, module.path, module.base, id});
-  }
+net::Task<void> Engine::drain(Duration grace) {
+  state_->desk.draining = true;
+  co_await state_->server.drain(grace);
+  state_->thread.stop();
+}
 
-  http::ServerOptions options;
-  options.body_bytes_max = kBodyBytesMax;
-  options.connections_max = kConnectionsMax;
-  options.clock = &clock;
-  options.error_body = [old = flags.old_vllm](int status, const Error& error) {
-    return server_error_body(status, error, old);
-  };
-  http::Server server(
-      loop,
-      [&desk](http::Request& request, http::Responder& responder) {
-        return answer_request(desk, request, responder);
-      },
-      options);
-  const auto bound = server.listen(*address);
+std::uint64_t Engine::in_flight() const { return state_->desk.in_flight; }
+
+Result<void> run(const Flags& flags, Parts parts, const std::function<void(const net::Address&)>& on_ready) {
+  net::Loop loop;
+  net::Signals signals(loop, {SIGTERM, SIGINT});
+  const SystemClock clock;
+  auto engine = Engine::make(loop, flags, std::move(parts), clock);
+  if (!engine) return tl::unexpected(engine.error());
+  const auto bound = (*engine)->listen();
   if (!bound) return tl::unexpected(bound.error());
-  engine.start();
   on_ready(*bound);
-
   net::TaskGroup tasks;
-  tasks.spawn(end_on_signal(loop, signals, server, desk));
+  tasks.spawn(end_on_signal(loop, signals, **engine, std::chrono::seconds(flags.drain_s)));
   loop.run();
-  engine.stop();
   return {};
 }
 

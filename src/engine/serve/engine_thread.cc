@@ -147,10 +147,13 @@ void EngineThread::run() {
       asleep = asleep_;
     }
     if (!broken_ && !asleep && !stepper_->idle()) stepped = step(outputs);
-    start_reads(outputs);
-    const bool idle = !stepped && outputs.empty();
+    const bool read = start_reads(outputs);
+    const bool idle = !stepped && !read && outputs.empty();
+    // Before handing over: who has its answer finds it counted.
+    const bool ended =
+        std::any_of(outputs.begin(), outputs.end(), [](const batch::Output& o) { return o.end != nullptr; });
+    publish(idle || ended || stepper_->idle());
     hand_over(outputs);
-    publish(idle || stepper_->idle());
     if (idle) {
       step_began_at_.reset();
       wait_for_work();
@@ -251,10 +254,12 @@ EngineThread::Snapshot EngineThread::snapshot() const {
   return snapshot_;
 }
 
-void EngineThread::start_reads(std::vector<batch::Output>& outputs) {
+bool EngineThread::start_reads(std::vector<batch::Output>& outputs) {
+  bool finished = false;
   while (const auto id = stepper_->take_load()) {
     if (model_.facts().simulated) {
       finish_read(*id, model_.load_adapter(specs_[*id]), outputs);
+      finished = true;
       continue;
     }
     Read read;
@@ -266,6 +271,7 @@ void EngineThread::start_reads(std::vector<batch::Output>& outputs) {
     };
     read_aside(std::move(read));
   }
+  return finished;
 }
 
 void EngineThread::finish_read(lora::AdapterId id, Result<std::shared_ptr<const batch::Adapter>> adapter,

@@ -89,7 +89,8 @@ class EngineThread {
   void run();
   void take_mail(std::vector<batch::Output>& outputs);
   bool step(std::vector<batch::Output>& outputs);
-  void start_reads(std::vector<batch::Output>& outputs);
+  // True if some were finished at once, so that there may be more to do.
+  bool start_reads(std::vector<batch::Output>& outputs);
   void finish_read(lora::AdapterId id, Result<std::shared_ptr<const batch::Adapter>> adapter,
                    std::vector<batch::Output>& outputs);
   void wait_for_work();

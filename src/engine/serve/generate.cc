@@ -86,6 +86,8 @@ std::vector<batch::Submission> submissions_of(Desk& desk, const GenerateRequest&
 // A fault that was asked for, by flag or by the header X-Return-Error.
 enum class Fault { kNone, kStatus, kBreak };
 
+ApiError injected_failure() { return {500, "InternalServerError", "This failure was injected.", ""}; }
+
 Fault draw_fault(Desk& desk, const http::Request& request, ApiError& error) {
   if (!desk.flags.simulate) return Fault::kNone;
   if (const auto wanted = request.header("X-Return-Error")) {
@@ -99,7 +101,7 @@ Fault draw_fault(Desk& desk, const http::Request& request, ApiError& error) {
   }
   const Faults& faults = desk.flags.faults;
   if (faults.fail_rate <= 0 || desk.random.unit() >= faults.fail_rate) return Fault::kNone;
-  error = {500, "InternalServerError", "This failure was injected.", ""};
+  error = injected_failure();
   return faults.fail_after_tokens > 0 ? Fault::kBreak : Fault::kStatus;
 }
 
@@ -144,13 +146,14 @@ Respond converse(Desk& desk, Exchange& exchange, Work& work, Answer& answer, Tic
     }
     if (answer.error() != nullptr && !started) {
       if (answer.done()) flight.landed();
-      co_await answer_error(desk, exchange, from(*answer.error()));
+      const ApiError error = from(*answer.error());
+      co_await answer_error(desk, exchange, error);
       co_return;
     }
     if (work.fault == Fault::kBreak && tokens >= desk.flags.faults.fail_after_tokens) {
       // Returning without finishing cuts the connection.
       if (started) co_return;
-      const ApiError injected{500, "InternalServerError", "This failure was injected.", ""};
+      const ApiError injected = injected_failure();
       co_await answer_error(desk, exchange, injected);
       co_return;
     }
