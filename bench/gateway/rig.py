@@ -183,7 +183,7 @@ def tidegate(engines, port, core, folder="tidegate", extra=()):
         template.replace("@PORT@", str(port)).replace("@ENGINES@", ",".join(engines))
     )
     command = [RELEASE / "tidegate", "gateway", "-f", folder / "manifests", "--workers", "1",
-               "--stats-port", free_port("127.0.0.1"), *extra]
+               "--bind", "127.0.0.1", "--stats-port", free_port("127.0.0.1"), *extra]
     return Program("tidegate", command, core, folder / "log")
 
 

@@ -21,7 +21,7 @@ class Gateway:
             self.write(name, text)
         self.process = Process(
             [settings.BINARY, "gateway", "-f", self.manifests, "--workers", workers,
-             "--stats-port", self.stats_port, *extra],
+             "--bind", "127.0.0.1", "--stats-port", self.stats_port, *extra],
             self.folder, "gateway",
         )
 
