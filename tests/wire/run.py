@@ -34,7 +34,7 @@ class Result(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.began = time.monotonic()
-        print(f"{self.name(test):72}", end="", flush=True)
+        print(f"{self.name(test):90} ", end="", flush=True)
 
     def say(self, word):
         print(f"{word:8}{time.monotonic() - self.began:6.1f} s", flush=True)

@@ -87,6 +87,8 @@ class Live(WireTest):
         traffic = self.start({"sql-lora": 1}, engines=2)
         eventually(lambda: traffic.served, "traffic")
         third = self.engine()
+        for engine in self.behind:  # or the picker would rightly stay where the adapter is loaded
+            engine.gauges["num_requests_waiting"] = 50
         self.door.write("pool.yaml", manifests.pool([*self.behind, third]))
         # One adapter and little traffic: affinity keeps it where it is loaded, so the third waits for its turn.
         self.door.write("pool.yaml", manifests.pool([third]))

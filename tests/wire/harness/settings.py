@@ -7,7 +7,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("TIDEGATE_BINARY", ROOT / "build" / "release" / "tidegate"))
 TOOLS = ROOT / "build" / "tools"
 VENV_PYTHON = ROOT / "build" / "venv" / "bin" / "python"
-CONFORMANCE = ROOT.parent / "shared" / "data" / "conformance"
+# Beside the checkout, or one above for a work tree.
+CONFORMANCE = next((shared for shared in (up / "shared/data/conformance" for up in ROOT.parents[:2]) if shared.exists()),
+                   ROOT.parent / "shared/data/conformance")
 QUICK = False
 MARK = f"TIDEGATE_WIRE_TEST={os.getpid()}"  # in the environment of every child, to find one that was left behind
 
