@@ -44,7 +44,7 @@ class Gateway:
                 return True
             except OSError:
                 return False
-        eventually(accepts, f"a listener on port {self.port}")
+        eventually(accepts, f"a listener on port {self.port}", every=0.0005)
         return self
 
     def connect(self, **options):
