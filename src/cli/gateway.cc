@@ -58,6 +58,13 @@ int run(const Options& options) {
   net::Signals signals(loop, {SIGINT, SIGTERM, SIGHUP});
   const SystemClock clock;
   cluster::Store store(clock, Random::from_system(), {.history_max = 10'000, .make_namespaces = true});
+  cluster::FileOptions watching;
+  watching.on_report = [](const cluster::FileReport& report) {
+    for (const std::string& error : report.errors) std::cerr << "error: " << error << std::endl;
+  };
+  cluster::FileSource files(store, clock, {options.paths.begin(), options.paths.end()}, watching);
+  // The files first: a gateway that starts on an empty store would serve for a moment what half of them say.
+  watching.on_report(files.sync_once());
   gateway::Gateway gateway(store, options.config, clock, [](const gateway::Notice& notice) {
     std::cerr << (notice.ok ? "" : "error: ") << notice.text << std::endl;
   });
@@ -66,11 +73,6 @@ int run(const Options& options) {
     return 1;
   }
   std::cerr << "statistics on http://" << gateway.stats_address().text() << "/stats/prometheus" << std::endl;
-  cluster::FileOptions watching;
-  watching.on_report = [](const cluster::FileReport& report) {
-    for (const std::string& error : report.errors) std::cerr << "error: " << error << std::endl;
-  };
-  cluster::FileSource files(store, clock, {options.paths.begin(), options.paths.end()}, watching);
   std::jthread reader([&](const std::stop_token& stop) { files.run(stop); });
   net::TaskGroup tasks;
   tasks.spawn(wait_for_end(loop, signals, gateway));
