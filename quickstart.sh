@@ -38,7 +38,8 @@ cmake --build --preset release --target tidegate
 say "2/4  Starting tidegate up with $manifests"
 mkdir -p "$data"
 log=$data/tidegate.log
-"$tidegate" up -f "$manifests" --data "$data" "${engine[@]}" >"$log" 2>&1 &
+rm -f "$data/ready"
+"$tidegate" up -f "$manifests" --data "$data" --ready-file "$data/ready" "${engine[@]}" >"$log" 2>&1 &
 pid=$!
 stop() {
   trap - EXIT INT TERM
@@ -49,25 +50,34 @@ trap stop EXIT
 trap 'stop; exit 130' INT
 trap 'stop; exit 143' TERM
 
-# Ready means that a request is answered.
-waited=0
-until "$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests 1 --timeout 5 --quiet >/dev/null 2>&1; do
-  if ! kill -0 "$pid" 2>/dev/null; then
-    printf '\ntidegate up has ended; the end of %s:\n' "$log" >&2
-    tail -n 20 "$log" >&2
-    exit 1
+give_up() {
+  printf '\n%s; the end of %s:\n' "$1" "$log" >&2
+  tail -n 20 "$log" >&2
+  exit 1
+}
+
+# On a terminal one line that shows what is being waited for; elsewhere what `up` says, as it says it.
+shown=0
+progress() {
+  if [ -t 1 ]; then
+    printf '\r\033[K%4d s  %s' "$((SECONDS - began))" "$(tail -n 1 "$log" | cut -c -100)"
+  else
+    local lines
+    lines=$(wc -l <"$log")
+    [ "$lines" -gt "$shown" ] && sed -n "$((shown + 1)),${lines}p" "$log"
+    shown=$lines
   fi
-  waited=$((waited + 1))
-  if [ $waited -gt 600 ]; then
-    printf '\nno answer after two minutes; the end of %s:\n' "$log" >&2
-    tail -n 20 "$log" >&2
-    exit 1
-  fi
-  if [ -t 2 ]; then printf '\rwaiting for the engine %s ' "$(printf '%*s' $((waited / 5 % 30 + 1)) '' | tr ' ' .)" >&2; fi
-  sleep 0.2
+}
+began=$SECONDS
+until [ -e "$data/ready" ]; do
+  kill -0 "$pid" 2>/dev/null || give_up "tidegate up has ended"
+  [ $((SECONDS - began)) -lt 180 ] || give_up "not ready after three minutes"
+  progress
+  sleep 0.1
 done
-[ -t 2 ] && printf '\r%60s\r' '' >&2
-echo "the engine answers"
+progress
+[ -t 1 ] && printf '\r\033[K'
+echo "ready after $((SECONDS - began)) s"
 
 say "3/4  $requests requests for lora-request"
 status=0

@@ -174,7 +174,7 @@ backend engines
     return Program("haproxy", command, core, folder / "log", libraries)
 
 
-def tidegate(engines, port, core, folder="tidegate", extra=()):
+def tidegate(engines, port, core, folder="tidegate", binary=RELEASE / "tidegate", extra=()):
     """Everything on: JSON parse, draw over ten targets, pick over ten engines that it scrapes, metering, metrics."""
     folder = WORK / folder
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def tidegate(engines, port, core, folder="tidegate", extra=()):
     (folder / "manifests" / "canary.yaml").write_text(
         template.replace("@PORT@", str(port)).replace("@ENGINES@", ",".join(engines))
     )
-    command = [RELEASE / "tidegate", "gateway", "-f", folder / "manifests", "--workers", "1",
+    command = [binary, "gateway", "-f", folder / "manifests", "--workers", "1",
                "--bind", "127.0.0.1", "--stats-port", free_port("127.0.0.1"), *extra]
     return Program("tidegate", command, core, folder / "log")
 

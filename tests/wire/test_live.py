@@ -90,7 +90,7 @@ class Live(WireTest):
         for engine in self.behind:  # or the picker would rightly stay where the adapter is loaded
             engine.gauges["num_requests_waiting"] = 50
         self.door.write("pool.yaml", manifests.pool([*self.behind, third]))
-        # One adapter and little traffic: affinity keeps it where it is loaded, so the third waits for its turn.
+        eventually(lambda: third.requests, "requests at the third engine")
         self.door.write("pool.yaml", manifests.pool([third]))
         eventually(lambda: third.requests, "requests at the third engine")
 

@@ -1,0 +1,136 @@
+"""The embedded home: `tidegate up` runs the example's Deployment as simulated engines, heals what dies, and ends cleanly."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import threading
+from collections import Counter
+
+from harness import Connection, WireTest, eventually, post_bytes, settings
+from harness.client import Closed
+from harness.process import Process, free_port
+
+EXAMPLE = settings.ROOT / "examples" / "lora-canary"
+ADAPTERS = {f"{name}{suffix}" for name in ("sql-lora", "tweet-summary") for suffix in ("", "-1", "-2", "-3", "-4")}
+
+
+class Traffic:
+    """Clients that ask without pause until stopped."""
+
+    def __init__(self, test, clients=4):
+        self.test = test
+        self.answered = 0
+        self.failures = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        try:
+            with self.test.connect() as client:
+                while not self.stopping.is_set():
+                    answer = self.test.ask(client, max_tokens=1)
+                    if answer.status == 200:
+                        self.answered += 1
+                    else:
+                        self.failures.append(answer)
+        except (Closed, OSError) as error:
+            self.failures.append(error)
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Up(WireTest):
+    def start(self, replicas):
+        self.manifests = pathlib.Path(self.folder) / "manifests"
+        self.manifests.mkdir()
+        self.port, stats_port = free_port(), free_port()
+        for file in EXAMPLE.glob("*.yaml"):
+            text = file.read_text().replace("number: 8080", f"number: {self.port}")
+            text = re.sub(r"initialDelaySeconds: \d+", "initialDelaySeconds: 0", text)
+            text = re.sub(r"periodSeconds: \d+", "periodSeconds: 1", text)
+            (self.manifests / file.name).write_text(re.sub(r"replicas: \d+", f"replicas: {replicas}", text))
+        ready = pathlib.Path(self.folder) / "ready"
+        self.up = self.own(Process(
+            [settings.BINARY, "up", "-f", self.manifests, "--data", f"{self.folder}/data", "--engine", "simulate",
+             "--stats-port", stats_port, "--gpus", "8", "--ready-file", ready], self.folder, "up"))
+
+        def is_ready():
+            if not self.up.alive():
+                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
+            return ready.exists()
+
+        eventually(is_ready, "tidegate up to be ready", seconds=60)
+
+    def connect(self):
+        return Connection("127.0.0.1", self.port)
+
+    def ask(self, client, max_tokens=4):
+        body = f'{{"model":"lora-request","prompt":"x","max_tokens":{max_tokens},"temperature":0}}'
+        return client.ask(post_bytes("/v1/completions", body))
+
+    def engines(self):
+        """Process ids of the pods: children of `up`, or of a shell of theirs, that serve."""
+        found, queue = [], [self.up.pid]
+        for pid in queue:
+            with contextlib.suppress(OSError):
+                for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                    queue += [int(child) for child in (task / "children").read_text().split()]
+                if b"--lora-modules" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+        return found
+
+    def test_the_examples_ten_adapters_serve(self):
+        self.start(replicas=2)
+        served = Counter()
+        with self.connect() as client:
+            for _ in range(150):
+                answer = self.ask(client)
+                self.assertEqual(answer.status, 200, answer)
+                served[answer.json()["model"]] += 1
+                self.assertEqual(answer.json()["usage"]["completion_tokens"], 4)
+        self.assertLessEqual(set(served), ADAPTERS)
+        self.assertGreaterEqual(len(served), 9, served)  # all ten, but for chance
+
+        def names():
+            with self.connect() as asking:
+                listed = asking.ask(b"GET /v1/models HTTP/1.1\r\nHost: test.com\r\n\r\n").json()["data"]
+                return {entry["id"] for entry in listed}
+
+        eventually(lambda: ADAPTERS | {"lora-request"} <= names(), "every name in /v1/models")
+        pids = self.engines()
+        self.assertEqual(len(pids), 2)
+        self.assertEqual(self.up.stop(), 0)
+        eventually(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), "the engines to end")
+
+    def test_a_killed_pod_costs_nothing_and_comes_back(self):
+        self.start(replicas=3)
+        traffic = self.own(Traffic(self))
+        eventually(lambda: traffic.answered > 50, "traffic")
+        victim = self.engines()[0]
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: len(self.engines()) == 3 and victim not in self.engines(), "three engines again", seconds=40)
+        before = traffic.answered
+        eventually(lambda: traffic.answered > before + 50, "traffic afterwards")
+        traffic.stop()
+        failures = traffic.failures
+        # Only answers that had begun can be lost; these engines answer in one piece.
+        self.assertLessEqual(len(failures), 4, failures[:3])
+
+    def test_a_replica_more_is_served_and_a_replica_less_drains(self):
+        self.start(replicas=1)
+        deployment = self.manifests / "1-engines.yaml"
+        text = deployment.read_text()
+        deployment.write_text(text.replace("replicas: 1", "replicas: 3"))
+        eventually(lambda: len(self.engines()) == 3, "three engines", seconds=40)
+        deployment.write_text(text)
+        with self.connect() as client:
+            while len(self.engines()) > 1:
+                self.assertEqual(self.ask(client).status, 200)
+            self.assertEqual(self.ask(client).status, 200)
