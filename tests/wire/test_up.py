@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import threading
+import unittest
 from collections import Counter
 
 from harness import Connection, WireTest, eventually, post_bytes, settings
@@ -46,6 +47,7 @@ class Traffic:
             thread.join()
 
 
+@unittest.skipUnless(EXAMPLE.exists(), "no examples/lora-canary")
 class Up(WireTest):
     def start(self, replicas):
         self.manifests = pathlib.Path(self.folder) / "manifests"
