@@ -81,5 +81,23 @@ TEST(Ascii, ComparesHeaderNames) {
   EXPECT_EQ(ascii::trim(" \t a b\t"), "a b");
 }
 
+// Byte by byte, at every length that the word-wise comparison treats in its own way.
+TEST(Ascii, EveryByteComparesAsItsLetterDoes) {
+  for (std::size_t size = 1; size <= 25; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string one(size, 'q');
+      std::string other(size, 'Q');
+      for (int a = 0; a < 256; ++a) {
+        one[at] = static_cast<char>(a);
+        for (const int b : {a, a ^ 0x20, a ^ 0x80, a ^ 1, (a + 255) % 256, 0, 'k', 'K', 0xeb}) {
+          other[at] = static_cast<char>(b);
+          EXPECT_EQ(ascii::equals_ignoring_case(one, other), ascii::lower(one[at]) == ascii::lower(other[at]))
+              << size << " " << at << " " << a << " " << b;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidegate

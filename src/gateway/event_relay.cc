@@ -1,5 +1,7 @@
 #include "gateway/event_relay.h"
 
+#include <functional>
+
 namespace tidegate::gateway {
 namespace {
 
@@ -10,7 +12,8 @@ bool lies_in(std::string_view inner, std::string_view outer) {
 }  // namespace
 
 Result<void> EventRelay::feed(std::string_view piece, TimePoint now) {
-  return scanner_.feed(piece, [&](const http::SseScanner::Event& event) { take(event, piece, now); });
+  const auto on_event = [&](const http::SseScanner::Event& event) { take(event, piece, now); };
+  return scanner_.feed(piece, std::cref(on_event));  // a reference fits in the function, the lambda would not
 }
 
 void EventRelay::take(const http::SseScanner::Event& event, std::string_view piece, TimePoint now) {

@@ -13,19 +13,31 @@ using dialect::Api;
 
 Error not_found(std::string message) { return {Code::kNotFound, "", std::move(message)}; }
 
-// Method, target and host; who asks and under which id.
-Result<void> read_head(Walk& walk) {
+// "http://test.com/v1/models" is sent on in origin form; "*" has no path.
+Result<void> read_absolute_form(Walk& walk) {
   const http::Head& head = walk.request.head;
   const Result<http::Target> target = http::split_target(head.target);
   if (!target) return tl::unexpected(target.error());
-  walk.host = target->authority.empty() ? head.find("host").value_or(std::string_view()) : target->authority;
+  walk.host = target->authority;
+  if (walk.host.empty()) {
+    walk.host = head.find(http::Field::kHost).value_or(std::string_view());
+    return {};
+  }
+  const bool has_path = target->path.data() >= head.target.data() &&
+                        target->path.data() < head.target.data() + head.target.size();
+  walk.path =
+      has_path ? head.target.substr(static_cast<std::size_t>(target->path.data() - head.target.data())) : "/";
+  return {};
+}
+
+// Method, target and host; who asks and under which id.
+Result<void> read_head(Walk& walk) {
+  const http::Head& head = walk.request.head;
   walk.path = head.target;
-  if (!target->authority.empty()) {  // absolute-form is sent on in origin-form
-    const bool has_path = target->path.data() >= head.target.data() &&
-                          target->path.data() < head.target.data() + head.target.size();
-    walk.path = has_path
-                    ? head.target.substr(static_cast<std::size_t>(target->path.data() - head.target.data()))
-                    : "/";
+  if (head.target.starts_with('/')) {  // the parser has judged the path
+    walk.host = head.find(http::Field::kHost).value_or(std::string_view());
+  } else if (Result<void> split = read_absolute_form(walk); !split) {
+    return split;
   }
   walk.keep_alive = head.keep_alive;
   walk.request_id = request_id_of(head, walk.tools.random);
@@ -140,7 +152,7 @@ void report(Walk& walk, TimePoint now) {
   if (walk.tools.access_log) write_access_log(walk, counted, now);
 }
 
-net::Task<bool> answer(Walk& walk, std::uint16_t port) {
+net::Task<bool> serve(Walk& walk, std::uint16_t port) {
   if (Result<void> read = read_head(walk); !read) co_return co_await respond_error(walk, read.error());
   if (Result<void> matched = match(walk, port); !matched)
     co_return co_await respond_error(walk, matched.error());
@@ -150,9 +162,10 @@ net::Task<bool> answer(Walk& walk, std::uint16_t port) {
     if (Result<void> resolved = resolve(walk); !resolved)
       co_return co_await respond_error(walk, resolved.error());
   }
-  Result<Answer> answered = co_await forward(walk);
+  Answer answer;
+  const Result<void> answered = co_await forward(walk, answer);
   if (!answered) co_return co_await respond_error(walk, answered.error(), walk.retry_after_s);
-  co_return co_await relay(walk, *std::move(answered));
+  co_return co_await relay(walk, answer);
 }
 
 }  // namespace
@@ -167,7 +180,7 @@ net::Task<bool> exchange(Tools& tools, std::uint16_t port, std::shared_ptr<const
   };
   bool again = false;
   if (session.stream().on_hangup(client_left)) {
-    again = co_await answer(walk, port);
+    again = co_await serve(walk, port);
   } else {
     walk.client_gone = true;  // nobody is left to answer
   }

@@ -47,10 +47,10 @@ fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
   const TimePoint now = tools.loop.now();
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
   std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
-  facts.clear();
-  for (const std::shared_ptr<fleet::Live>& live : endpoints) {
-    facts.push_back(live->facts(adapter, now));
-    facts.back().tried = tried.count > 0 && tried.contains(live.get());
+  facts.resize(endpoints.size());
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    endpoints[i]->observe(adapter, now, facts[i]);
+    facts[i].tried = tried.count > 0 && tried.contains(endpoints[i].get());
   }
   const pick::Ranking ranking = tools.picker.rank({walk.criticality}, tools.random, 1);
   return ranking.empty() ? nullptr : endpoints[ranking.at(0)].get();
@@ -72,7 +72,7 @@ Result<void> admit(Walk& walk) {
 struct Outgoing {
   std::string head;
   dialect::Pieces body;
-  std::array<iovec, dialect::Pieces::kMax + 1> pieces{};
+  std::array<iovec, dialect::Pieces::kMax + 1> pieces;
 
   // sendmsg changes the pieces, so each sending starts from here.
   std::size_t arrange() {
@@ -143,9 +143,8 @@ net::Task<bool> read_whole(Answer& answer) {
 }
 
 // One endpoint, until it answers or fails.
-net::Task<Result<Answer>> attempt(Walk& walk, fleet::Live& live) {
+net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   Tools& tools = walk.tools;
-  Answer answer;
   answer.live = &live;
   Outgoing out;
   bool fresh_only = false;
@@ -171,11 +170,11 @@ net::Task<Result<Answer>> attempt(Walk& walk, fleet::Live& live) {
       co_return tl::unexpected(head.error());
     }
     answer.head = *head;
-    if (answer.head->status != 400 || !answer.injected.any()) co_return answer;
-    if (!co_await read_whole(answer)) co_return answer;
+    if (answer.head->status != 400 || !answer.injected.any()) co_return Result<void>();
+    if (!co_await read_whole(answer)) co_return Result<void>();
     const dialect::EngineTraits learned =
         dialect::learn_from_refusal(traits, answer.injected, answer.head->status, answer.read_already);
-    if (learned == traits) co_return answer;
+    if (learned == traits) co_return Result<void>();
     live.traits().shrink(learned);
     tools.upstream.give_back(std::move(answer.connection));
     answer.read_already.clear();
@@ -196,7 +195,7 @@ std::string_view flags_of(const Error& error, bool connected) {
 
 }  // namespace
 
-net::Task<Result<Answer>> forward(Walk& walk) {
+net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   Tools& tools = walk.tools;
   const pick::AdapterId adapter =
       walk.target_model().empty() ? pick::kNoAdapter : pick::adapter_id(walk.target_model());
@@ -212,22 +211,24 @@ net::Task<Result<Answer>> forward(Walk& walk) {
     walk.flags = walk.reason = {};
     if (adapter != pick::kNoAdapter) live->cell().residency().touch(adapter, tools.loop.now());
     tools.probe.pick(live->key(), walk.live->service, live->address_text());
-    Result<Answer> answer = co_await attempt(walk, *live);
+    const Result<void> answered = co_await attempt(walk, *live, answer);
+    if (!answered) answer = Answer();  // it counts on that endpoint no more
     if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");
     tried.add(live);
     const bool may_retry = walk.retries < tools.config.retries && tried.count < tried.who.size();
-    if (answer) {
+    if (answered) {
       const bool elsewhere =
-          answer->head->status == 503 && may_retry && tried.count < walk.live->endpoints.size();
+          answer.head->status == 503 && may_retry && tried.count < walk.live->endpoints.size();
       if (!elsewhere) {
         live->answered();
-        co_return answer;
+        co_return Result<void>();
       }
+      answer = Answer();
       tools.probe.retry("503");
     } else {
       const bool connected = walk.sent_on.has_value();
-      walk.flags = flags_of(answer.error(), connected);
-      last = answer.error();
+      walk.flags = flags_of(answered.error(), connected);
+      last = answered.error();
       if (last.code == Code::kDeadline && connected) {
         walk.reason = "upstream-timeout";
         co_return tl::unexpected(last);  // it may be at work on it still

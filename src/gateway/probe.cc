@@ -63,28 +63,40 @@ Probe::Probe(Registry& registry, std::size_t shard) : registry_(registry), shard
   active_ = registry.gauge("tidegate_requests_active", "Requests now under way.").with(shard);
 }
 
-Probe::Requests& Probe::requests_for(const Report& report) {
+// Leaves the key of service and model in key_.
+Probe::Model& Probe::model_for(const Report& report) {
   key_.assign(report.service).push_back('\0');
-  key_.append(report.model).push_back('\0');
-  key_.append(report.flags).push_back('\0');
+  key_.append(report.model);
+  const auto found = models_.find(std::string_view(key_));
+  return found != models_.end() ? found->second : models_.emplace(key_, Model{}).first->second;
+}
+
+// Requires: key_ is the model's.
+Probe::Requests& Probe::requests_for(Model& model, const Report& report) {
+  if (model.usual && report.flags.empty() && report.status == model.usual_status) return *model.usual;
+  key_.append(1, '\0').append(report.flags).push_back('\0');
   key_.append(reinterpret_cast<const char*>(&report.status), sizeof report.status);
-  const auto found = requests_.find(std::string_view(key_));
-  if (found != requests_.end()) return found->second;
+  auto found = requests_.find(std::string_view(key_));
+  if (found == requests_.end()) found = requests_.emplace(key_, make_requests(report)).first;
+  if (report.flags.empty()) {
+    model.usual = &found->second;
+    model.usual_status = report.status;
+  }
+  return found->second;
+}
+
+Probe::Requests Probe::make_requests(const Report& report) {
   const telemetry::LabelValues values = values_of(report);
-  Requests made{
+  return {
       registry_.counter("istio_requests_total", "Requests answered.", request_labels()).with(shard_, values),
       registry_
           .histogram("istio_request_duration_milliseconds", "From the first byte in to the last byte out.",
                      telemetry::istio_duration_bounds_ms(), request_labels())
           .with(shard_, values)};
-  return requests_.emplace(key_, std::move(made)).first->second;
 }
 
-Probe::Model& Probe::model_for(const Report& report) {
-  key_.assign(report.service).push_back('\0');
-  key_.append(report.model);
-  const auto found = models_.find(std::string_view(key_));
-  if (found != models_.end()) return found->second;
+Probe::Tokens& Probe::tokens_for(Model& model, const Report& report) {
+  if (model.tokens) return *model.tokens;
   const telemetry::LabelValues tokens = {std::string(kWorkload), std::string(kWorkloadNamespace),
                                          or_unknown(report.service), or_unknown(report.model),
                                          or_unknown(report.model)};
@@ -95,7 +107,7 @@ Probe::Model& Probe::model_for(const Report& report) {
   const auto own_histogram = [&](std::string_view name, std::string_view help, std::vector<double> bounds) {
     return registry_.histogram(name, help, std::move(bounds), {"service", "model"}).with(shard_, own);
   };
-  Model made{
+  model.tokens = Tokens{
       counter("asm_llm_proxy_prompt_tokens", "Prompt tokens, as the engine counted them."),
       counter("asm_llm_proxy_completion_tokens", "Completion tokens, as the engine counted them."),
       registry_
@@ -110,28 +122,29 @@ Probe::Model& Probe::model_for(const Report& report) {
                     telemetry::ttft_bounds()),
       own_histogram("tidegate_time_per_output_token_seconds",
                     "Between two output tokens of one answer, on average.", telemetry::per_token_bounds())};
-  return models_.emplace(key_, std::move(made)).first->second;
+  return *model.tokens;
 }
 
 void Probe::request(const Report& report) {
-  Requests& requests = requests_for(report);
+  Model& model = model_for(report);
+  Requests& requests = requests_for(model, report);
   requests.total.add();
   requests.duration_ms.observe(milliseconds(report.counted.total));
   if (report.overhead) overhead_.observe(seconds(*report.overhead));
   if (!report.counts_tokens) return;
-  Model& model = model_for(report);
+  Tokens& tokens = tokens_for(model, report);
   if (report.counted.known) {
-    model.prompt.add(report.counted.prompt);
-    model.completion.add(report.counted.completion);
-    if (report.counted.cached) model.cached.add(*report.counted.cached);
+    tokens.prompt.add(report.counted.prompt);
+    tokens.completion.add(report.counted.completion);
+    if (report.counted.cached) tokens.cached.add(*report.counted.cached);
   } else {
-    model.unknown.add();
+    tokens.unknown.add();
   }
   // A whole answer shows its first token only with its last.
   if (report.streamed && report.counted.first_token)
-    model.first_token.observe(seconds(*report.counted.first_token));
+    tokens.first_token.observe(seconds(*report.counted.first_token));
   if (report.streamed && report.counted.per_output)
-    model.per_token.observe(seconds(*report.counted.per_output));
+    tokens.per_token.observe(seconds(*report.counted.per_output));
 }
 
 void Probe::refused(int status) {

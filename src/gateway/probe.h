@@ -50,7 +50,7 @@ class Probe {
   // Forgets cached handles; after label sets were removed.
   void forget() {
     requests_.clear();
-    models_.clear();
+    models_.clear();  // they point into requests_
     picks_.clear();
   }
 
@@ -59,13 +59,20 @@ class Probe {
     telemetry::Counter total;
     telemetry::Histogram duration_ms;
   };
-  struct Model {
+  struct Tokens {
     telemetry::Counter prompt;
     telemetry::Counter completion;
     telemetry::Counter cached;
     telemetry::Counter unknown;
     telemetry::Histogram first_token;
     telemetry::Histogram per_token;
+  };
+  // Of one service and model. Nearly every answer has no flags and the status of the one before, so one
+  // look-up finds all that is counted.
+  struct Model {
+    Requests* usual = nullptr;  // without flags and with this status
+    int usual_status = 0;
+    std::optional<Tokens> tokens;  // once a request counts them
   };
   struct Hash {
     using is_transparent = void;
@@ -74,8 +81,10 @@ class Probe {
   template <typename T>
   using Cache = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
 
-  Requests& requests_for(const Report& report);
   Model& model_for(const Report& report);
+  Requests& requests_for(Model& model, const Report& report);
+  Requests make_requests(const Report& report);
+  Tokens& tokens_for(Model& model, const Report& report);
 
   telemetry::Registry& registry_;
   std::size_t shard_;

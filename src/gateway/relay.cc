@@ -76,7 +76,7 @@ class Sink {
 
 bool is_event_stream(const http::Head& head) {
   constexpr std::string_view kType = "text/event-stream";
-  const auto type = head.find("content-type");
+  const auto type = head.find(http::Field::kContentType);
   return type && type->size() >= kType.size() &&
          ascii::equals_ignoring_case(type->substr(0, kType.size()), kType);
 }
@@ -98,19 +98,18 @@ void append_head(std::string& out, Walk& walk, const Answer& answer, http::Frami
   const http::HopFields hop(head);
   out.reserve(kHeadReserve);
   http::append_status_line(out, head.status, head.reason);
-  bool has_date = false;
-  for (const http::Header& header : head.headers) {
-    if (ascii::equals_ignoring_case(header.name, "content-length") || hop.contains(header.name)) continue;
-    if (ascii::equals_ignoring_case(header.name, "x-request-id")) continue;
-    has_date = has_date || ascii::equals_ignoring_case(header.name, "date");
-    append_parsed(out, header);
-  }
-  if (!has_date) http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
-  out.append("x-request-id: ").append(walk.request_id).append("\r\n");
+  append_fields(out, {}, head.headers, [&](const http::Header& header) {
+    return header.field != http::Field::kContentLength && header.field != http::Field::kXRequestId &&
+           !hop.contains(header);
+  });
+  if (!head.find(http::Field::kDate))
+    http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
+  out.append("x-request-id: ").append(walk.request_id).append("\r\n", 2);
   if (framing == http::Framing::kLength) http::append_field(out, "content-length", head.content_length);
   // The answer to HEAD says how long the body would be.
   if (framing == http::Framing::kNone && walk.request.head.method == "HEAD") {
-    if (const auto length = head.find("content-length")) http::append_field(out, "content-length", *length);
+    if (const auto length = head.find(http::Field::kContentLength))
+      http::append_field(out, "content-length", *length);
   }
   if (framing == http::Framing::kChunked) out += "transfer-encoding: chunked\r\n";
   if (framing == http::Framing::kUntilClose) walk.keep_alive = false;
@@ -122,23 +121,22 @@ void append_head(std::string& out, Walk& walk, const Answer& answer, http::Frami
   http::end_head(out);
 }
 
-// Reads the next pieces of the body; the deadline is that of a stream between two of them.
-net::Task<Result<bool>> next_pieces(Walk& walk, Answer& answer, std::vector<std::string_view>& pieces) {
+// What of the body is here without waiting. True if that is all there will be.
+Result<bool> take_ready(Answer& answer, std::vector<std::string_view>& pieces) {
   pieces.clear();
-  if (!answer.read_already.empty() || answer.body_complete) {
-    if (!answer.read_already.empty()) pieces.push_back(answer.read_already);
-    if (answer.body_complete) co_return true;
-    co_return false;
-  }
+  if (answer.read_already.empty() && !answer.body_complete) return answer.connection->take_body(pieces);
+  if (!answer.read_already.empty()) pieces.push_back(answer.read_already);
+  return answer.body_complete;
+}
+
+// Before waiting for more of the body: until when, and whom to abort if the client leaves.
+void begin_wait(Walk& walk, Answer& answer) {
   TimePoint deadline = walk.tools.loop.now() + walk.tools.config.stream_idle_timeout;
   if (walk.tools.config.total_timeout > Duration::zero()) {
     deadline = std::min(deadline, walk.request.received + walk.tools.config.total_timeout);
   }
   answer.connection->set_deadline(deadline);
   walk.waiting_on = answer.connection.get();
-  Result<bool> done = co_await answer.connection->read_body(pieces);
-  walk.waiting_on = nullptr;
-  co_return done;
 }
 
 End end_of(const Walk& walk, const Error& error) {
@@ -150,7 +148,12 @@ net::Task<End> relay_body(Walk& walk, Answer& answer, Sink& sink) {
   const bool counts = answer.head->status == 200;
   std::vector<std::string_view>& pieces = answer.connection->pieces();
   while (true) {
-    const Result<bool> done = co_await next_pieces(walk, answer, pieces);
+    Result<bool> done = take_ready(answer, pieces);
+    if (done && !*done && pieces.empty()) {
+      begin_wait(walk, answer);
+      done = co_await answer.connection->read_body(pieces);
+      walk.waiting_on = nullptr;
+    }
     if (!done && pieces.empty()) co_return end_of(walk, done.error());
     if (counts) {
       for (const std::string_view piece : pieces) walk.meter.on_body(piece, walk.tools.loop.now());
@@ -170,7 +173,12 @@ net::Task<End> relay_events(Walk& walk, Answer& answer, Sink& sink) {
     if (!co_await sink.send(pieces, false)) co_return End::kClientLeft;
   }
   while (true) {
-    const Result<bool> done = co_await next_pieces(walk, answer, pieces);
+    Result<bool> done = take_ready(answer, pieces);
+    if (done && !*done && pieces.empty()) {
+      begin_wait(walk, answer);
+      done = co_await answer.connection->read_body(pieces);
+      walk.waiting_on = nullptr;
+    }
     for (const std::string_view piece : pieces) {
       if (!events.feed(piece, walk.tools.loop.now())) co_return End::kEndpointDied;
     }
@@ -198,7 +206,7 @@ net::Task<void> tell_in_stream(Sink& sink, End end) {
 
 }  // namespace
 
-net::Task<bool> relay(Walk& walk, Answer answer) {
+net::Task<bool> relay(Walk& walk, Answer& answer) {
   const bool events = is_event_stream(*answer.head);
   const http::Framing framing = framing_for(walk, answer, events);
   Sink sink(walk, framing);

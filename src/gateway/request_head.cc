@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kRequestIdMax = 128;
 
-// Most heads fit, so that one allocation does.
-constexpr std::size_t kHeadReserve = 1024;
+// Most heads fit, so that one allocation does, of a size that malloc keeps at hand.
+constexpr std::size_t kHeadReserve = 1000;
 
 bool printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
@@ -21,24 +21,22 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && ascii::equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
-// Decided by the first letter and the length before any text is compared: this runs for every field of every
-// request.
-bool is_ours(std::string_view name) {
-  switch (ascii::lower(name.front())) {
-    case 'c':
-      return ascii::equals_ignoring_case(name, "content-length");
-    case 'e':
-      return ascii::equals_ignoring_case(name, "expect");
-    case 'h':
-      return ascii::equals_ignoring_case(name, "host");
-    case 't':
-      return ascii::equals_ignoring_case(name, "traceparent") ||
-             ascii::equals_ignoring_case(name, "tracestate");
-    case 'x':
-      return ascii::equals_ignoring_case(name, "x-request-id") ||
-             ascii::equals_ignoring_case(name, "x-forwarded-for") ||
-             ascii::equals_ignoring_case(name, "x-forwarded-proto") ||
-             starts_with_ignoring_case(name, "x-gateway-") || starts_with_ignoring_case(name, "x-llm-d-");
+// Written by us, or not for endpoints: this runs for every field of every request.
+bool is_ours(const http::Header& header) {
+  switch (header.field) {
+    case http::Field::kContentLength:
+    case http::Field::kExpect:
+    case http::Field::kHost:
+    case http::Field::kTraceparent:
+    case http::Field::kTracestate:
+    case http::Field::kXForwardedFor:
+    case http::Field::kXForwardedProto:
+    case http::Field::kXRequestId:
+      return true;
+    case http::Field::kOther:
+      return ascii::lower(header.name.front()) == 'x' &&
+             (starts_with_ignoring_case(header.name, "x-gateway-") ||
+              starts_with_ignoring_case(header.name, "x-llm-d-"));
     default:
       return false;
   }
@@ -47,7 +45,7 @@ bool is_ours(std::string_view name) {
 void append_forwarded_for(std::string& out, const Walk& walk) {
   out += "x-forwarded-for: ";
   for (const http::Header& header : walk.request.head.headers) {
-    if (!ascii::equals_ignoring_case(header.name, "x-forwarded-for") || header.value.empty()) continue;
+    if (header.field != http::Field::kXForwardedFor || header.value.empty()) continue;
     out.append(header.value).append(", ");
   }
   out.append(walk.request.peer_ip).append("\r\n");
@@ -57,8 +55,7 @@ void append_tracestate(std::string& out, const Walk& walk) {
   std::array<std::string_view, 8> lines;
   std::size_t count = 0;
   for (const http::Header& header : walk.request.head.headers) {
-    if (count < lines.size() && ascii::equals_ignoring_case(header.name, "tracestate"))
-      lines[count++] = header.value;
+    if (count < lines.size() && header.field == http::Field::kTracestate) lines[count++] = header.value;
   }
   if (count == 0) return;
   const std::string joined = telemetry::join_tracestate({lines.data(), count});
@@ -68,35 +65,43 @@ void append_tracestate(std::string& out, const Walk& walk) {
 }  // namespace
 
 std::string request_id_of(const http::Head& head, Random& random) {
-  const auto given = head.find("x-request-id");
+  const auto given = head.find(http::Field::kXRequestId);
   if (given && !given->empty() && given->size() <= kRequestIdMax && printable(*given))
     return std::string(*given);
   return random_uuid(random);
 }
 
 std::optional<telemetry::TraceContext> trace_of(const http::Head& head, Random& random) {
-  const auto given = head.find("traceparent");
+  const auto given = head.find(http::Field::kTraceparent);
   const auto parent = given ? telemetry::parse_traceparent(*given) : std::nullopt;
   if (!parent) return std::nullopt;
   return telemetry::child_of(*parent, random);
-}
-
-void append_parsed(std::string& out, const http::Header& header) {
-  out.append(header.name).append(": ", 2).append(header.value).append("\r\n", 2);
 }
 
 void append_request_head(std::string& out, const Walk& walk, std::uint64_t content_length) {
   const http::Head& head = walk.request.head;
   const http::HopFields hop(head);
   out.reserve(kHeadReserve);
-  http::append_request_line(out, head.method, walk.path);
-  append_parsed(out, {"host", walk.host});
-  for (const http::Header& header : head.headers) {
-    if (!is_ours(header.name) && !hop.contains(header.name)) append_parsed(out, header);
+  // As it came, if it can go on as it came: then one copy may take the fields behind it along.
+  std::string_view start;
+  if (head.minor_version == 1 && walk.path.data() == head.target.data()) {
+    constexpr std::size_t kVersionAndEnd = 11;  // " HTTP/1.1" CR LF
+    const char* const end = head.target.data() + head.target.size() + kVersionAndEnd;
+    start = {head.method.data(), static_cast<std::size_t>(end - head.method.data())};
+  } else {
+    http::append_request_line(out, head.method, walk.path);
   }
+  const bool host_is_sent = std::ranges::any_of(head.headers, [&](const http::Header& header) {
+    return header.field == http::Field::kHost && header.value.data() == walk.host.data();
+  });
+  append_fields(out, start, head.headers, [&](const http::Header& header) {
+    if (header.field == http::Field::kHost) return host_is_sent;
+    return !is_ours(header) && !hop.contains(header);
+  });
+  if (!host_is_sent) out.append("host: ").append(walk.host).append("\r\n", 2);
   append_forwarded_for(out, walk);
   out += "x-forwarded-proto: http\r\nx-request-id: ";
-  out.append(walk.request_id).append("\r\n");
+  out.append(walk.request_id).append("\r\n", 2);
   if (walk.trace) {
     http::append_field(out, "traceparent", telemetry::format_traceparent(*walk.trace));
     append_tracestate(out, walk);
@@ -126,9 +131,9 @@ void write_access_log(const Walk& walk, const usage::Counted& counted, TimePoint
   entry.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   entry.response_flags = walk.flags;
   entry.authority = walk.host;
-  entry.user_agent = head.find("user-agent").value_or(std::string_view());
+  entry.user_agent = head.find(http::Field::kUserAgent).value_or(std::string_view());
   entry.request_id = walk.request_id;
-  entry.x_forwarded_for = head.find("x-forwarded-for").value_or(std::string_view());
+  entry.x_forwarded_for = head.find(http::Field::kXForwardedFor).value_or(std::string_view());
   const std::string trace_id = walk.trace ? telemetry::trace_id_hex(*walk.trace) : std::string();
   entry.trace_id = trace_id;
   entry.downstream_remote_address = walk.request.peer_ip;

@@ -134,12 +134,12 @@ struct Answer {
 };
 
 // Sends the request to the best endpoint, and to further ones while nothing has been answered.
-// Errors: kUnavailable (503, no endpoint or none reachable), kExhausted (429), kDeadline (504), kCancelled
-// (client left).
-net::Task<Result<Answer>> forward(Walk& walk);
+// Fills in `answer`. Errors: kUnavailable (503, no endpoint or none reachable), kExhausted (429), kDeadline
+// (504), kCancelled (client left).
+net::Task<Result<void>> forward(Walk& walk, Answer& answer);
 
 // Hands the answer to the client. True if the client's connection may carry another request.
-net::Task<bool> relay(Walk& walk, Answer answer);
+net::Task<bool> relay(Walk& walk, Answer& answer);
 
 // Answers by ourselves.
 struct OwnAnswer {

@@ -73,8 +73,7 @@ LineFault read_field_line(std::string_view line, Header& header) {
   if (colon == 0 || colon == line.size() || line[colon] != ':') {
     return {"header", "has a line that is not a name of token letters, a colon and a value"};
   }
-  header.name = line.substr(0, colon);
-  header.value = ascii::trim(line.substr(colon + 1));
+  header = {line.substr(0, colon), ascii::trim(line.substr(colon + 1))};
   if (!is_field_value(header.value)) return {"header", "has a control byte in a value; send printable text"};
   return {};
 }

@@ -37,12 +37,6 @@ void note_once(const Header*& slot, const Header& header, const char* field, Fac
   slot = &header;
 }
 
-void note_framing(const Header*& slot, const Header& header, const char* field, Facts& facts) {
-  if (!looks_like(header.name, field)) return;
-  if (!equals_ignoring_case(header.name, field)) facts.misspelt = field;
-  note_once(slot, header, field, facts);
-}
-
 void note_connection(const Header& header, Facts& facts) {
   for_each_in_list(header.value, [&](std::string_view option) {
     ++facts.connection_options;
@@ -51,34 +45,30 @@ void note_connection(const Header& header, Facts& facts) {
   });
 }
 
+void note_lookalike(const Header& header, const char* field, Facts& facts) {
+  if (looks_like(header.name, field)) facts.misspelt = field;
+}
+
 void note(const Header& header, Facts& facts) {
-  const char first = ascii::lower(header.name.front());
-  switch (header.name.size()) {
-    case 4:
-      if (first == 'h' && equals_ignoring_case(header.name, "host"))
-        note_once(facts.host, header, "host", facts);
-      break;
-    case 6:
-      if (first == 'e' && equals_ignoring_case(header.name, "expect")) {
-        note_once(facts.expect, header, "expect", facts);
-      }
-      break;
-    case 10:
-      if (first == 'c' && equals_ignoring_case(header.name, "connection")) note_connection(header, facts);
-      break;
-    case 12:
-      if (first == 'c' && equals_ignoring_case(header.name, "content-type")) {
-        note_once(facts.type, header, "content-type", facts);
-      }
-      break;
-    case 14:
-      if (first == 'c') note_framing(facts.length, header, "content-length", facts);
-      break;
-    case 17:
-      if (first == 't') note_framing(facts.coding, header, "transfer-encoding", facts);
-      break;
+  switch (header.field) {
+    case Field::kHost:
+      return note_once(facts.host, header, "host", facts);
+    case Field::kExpect:
+      return note_once(facts.expect, header, "expect", facts);
+    case Field::kConnection:
+      return note_connection(header, facts);
+    case Field::kContentType:
+      return note_once(facts.type, header, "content-type", facts);
+    case Field::kContentLength:
+      return note_once(facts.length, header, "content-length", facts);
+    case Field::kTransferEncoding:
+      return note_once(facts.coding, header, "transfer-encoding", facts);
+    case Field::kOther:
+      if (header.name.size() == 14) note_lookalike(header, "content-length", facts);
+      if (header.name.size() == 17) note_lookalike(header, "transfer-encoding", facts);
+      return;
     default:
-      break;
+      return;
   }
 }
 

@@ -4,7 +4,9 @@
 
 #include <string>
 #include <tuple>
+#include <utility>
 
+#include "http/grammar.h"
 #include "http/testing/transcript.h"
 
 namespace tidegate::http {
@@ -209,6 +211,72 @@ TEST(H1Head, Fields) {
       {post("Content-Length: 5\r\nContent-Type: a/b\r\nContent-Type: a/c\r\n"), "content-type"},
       {post("Content-Length: 5\r\nContent-Type: a/b\r\n"), "ok"},
   });
+}
+
+TEST(H1Head, NamesAreTokens) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    for (const std::string& name :
+         {std::string(1, c) + "bc", "a" + std::string(1, c) + "c", "ab" + std::string(1, c),
+          std::string(1, c), "connection" + std::string(1, c)}) {
+      const std::string bytes = request("GET / HTTP/1.1", name + ": v\r\n");
+      const std::string found = verdict(bytes);
+      const std::string answer = "HTTP/1.1 204 No Content\r\n" + name + ": v\r\n\r\n";
+      const std::string found_in_answer = verdict(answer, Parser::kResponse);
+      const bool splits = c == ':' && name.front() != ':';  // "a:c: v" is the field "a"
+      EXPECT_EQ(found == "ok", grammar::has(c, grammar::kToken) || splits) << byte << " gave " << found;
+      EXPECT_EQ(found_in_answer == "ok", grammar::has(c, grammar::kToken) || splits) << byte;
+    }
+  }
+}
+
+TEST(H1Head, ValuesHoldNoControlBytesButTab) {
+  for (int byte = 0; byte < 256; ++byte) {
+    for (const std::size_t size : {1, 2, 15, 16, 17, 40}) {
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string value(size, 'v');
+        value[at] = static_cast<char>(byte);
+        const std::string found = verdict(request("GET / HTTP/1.1", "X-A: " + value + "\r\n"));
+        EXPECT_EQ(found == "ok", is_field_value(value)) << byte << " at " << at << " gave " << found;
+      }
+    }
+  }
+}
+
+TEST(H1Head, KnowsItsFieldsInAnyCase) {
+  for (const char* name : {"connection",
+                           "content-length",
+                           "content-type",
+                           "date",
+                           "expect",
+                           "host",
+                           "keep-alive",
+                           "proxy-authenticate",
+                           "proxy-authorization",
+                           "proxy-connection",
+                           "te",
+                           "traceparent",
+                           "tracestate",
+                           "trailer",
+                           "transfer-encoding",
+                           "upgrade",
+                           "user-agent",
+                           "x-forwarded-for",
+                           "x-forwarded-proto",
+                           "x-request-id"}) {
+    std::string text = name;
+    const Field field = field_of(text);
+    EXPECT_NE(field, Field::kOther) << name;
+    for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    EXPECT_EQ(field_of(text), field) << name;
+    for (char& c : text) {
+      const char before = std::exchange(c, '_');
+      EXPECT_EQ(field_of(text), Field::kOther) << text;
+      c = before;
+    }
+    EXPECT_EQ(field_of(text + "x"), Field::kOther);
+  }
+  EXPECT_EQ(field_of(""), Field::kOther);
 }
 
 TEST(H1Head, ContentLength) {

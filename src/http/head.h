@@ -11,12 +11,18 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "http/field.h"
 
 namespace tidegate::http {
 
 struct Header {
-  std::string_view name;   // as sent; compare without case
-  std::string_view value;  // without surrounding blanks
+  Header() = default;
+  Header(std::string_view its_name, std::string_view its_value)
+      : name(its_name), value(its_value), field(field_of(its_name)) {}
+
+  std::string_view name;        // as sent; compare without case
+  std::string_view value;       // without surrounding blanks
+  Field field = Field::kOther;  // of the name
 };
 
 enum class Framing {
@@ -50,6 +56,13 @@ struct Head {
   std::optional<std::string_view> find(std::string_view name) const {
     for (const Header& header : headers) {
       if (ascii::equals_ignoring_case(header.name, name)) return header.value;
+    }
+    return std::nullopt;
+  }
+  // The same for one that has a number; cheaper.
+  std::optional<std::string_view> find(Field field) const {
+    for (const Header& header : headers) {
+      if (header.field == field) return header.value;
     }
     return std::nullopt;
   }

@@ -27,23 +27,18 @@ void append_value(std::string& out, std::string_view value) {
   }
 }
 
-bool is_fixed_hop_field(std::string_view name) {
-  using ascii::equals_ignoring_case;
-  switch (name.size()) {
-    case 2:
-      return equals_ignoring_case(name, "te");
-    case 7:
-      return equals_ignoring_case(name, "upgrade") || equals_ignoring_case(name, "trailer");
-    case 10:
-      return equals_ignoring_case(name, "connection") || equals_ignoring_case(name, "keep-alive");
-    case 16:
-      return equals_ignoring_case(name, "proxy-connection");
-    case 17:
-      return equals_ignoring_case(name, "transfer-encoding");
-    case 18:
-      return equals_ignoring_case(name, "proxy-authenticate");
-    case 19:
-      return equals_ignoring_case(name, "proxy-authorization");
+bool is_fixed_hop_field(Field field) {
+  switch (field) {
+    case Field::kConnection:
+    case Field::kKeepAlive:
+    case Field::kProxyAuthenticate:
+    case Field::kProxyAuthorization:
+    case Field::kProxyConnection:
+    case Field::kTe:
+    case Field::kTrailer:
+    case Field::kTransferEncoding:
+    case Field::kUpgrade:
+      return true;
     default:
       return false;
   }
@@ -174,6 +169,10 @@ void append_request_line(std::string& out, std::string_view method, std::string_
 
 void append_status_line(std::string& out, int status, std::string_view reason) {
   TG_CHECK(status >= 100 && status <= 999);
+  if (status == 200 && (reason.empty() || reason == "OK")) {
+    out.append("HTTP/1.1 200 OK\r\n");
+    return;
+  }
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<std::uint64_t>(status));
   out.push_back(' ');
@@ -233,17 +232,17 @@ std::string_view DateText::text(WallTime now) {
 
 HopFields::HopFields(const Head& head) {
   for (const Header& header : head.headers) {
-    if (!ascii::equals_ignoring_case(header.name, "connection")) continue;
+    if (header.field != Field::kConnection) continue;
     for_each_in_list(header.value, [this](std::string_view option) {
-      if (named_size_ < named_.size()) named_[named_size_++] = option;
+      if (named_size_ < named_.size()) named_[named_size_++] = {option.data(), option.size()};
     });
   }
 }
 
-bool HopFields::contains(std::string_view name) const {
-  if (is_fixed_hop_field(name)) return true;
+bool HopFields::contains(const Header& header) const {
+  if (is_fixed_hop_field(header.field)) return true;
   for (std::size_t i = 0; i < named_size_; ++i) {
-    if (ascii::equals_ignoring_case(named_[i], name)) return true;
+    if (ascii::equals_ignoring_case({named_[i].data, named_[i].size}, header.name)) return true;
   }
   return false;
 }

@@ -81,10 +81,14 @@ class DateText {
 class HopFields {
  public:
   explicit HopFields(const Head& head);
-  bool contains(std::string_view name) const;
+  bool contains(const Header& header) const;
 
  private:
-  std::array<std::string_view, kConnectionOptionsMax> named_;
+  struct Option {  // without a constructor, so that no memory is cleared for options that nobody names
+    const char* data;
+    std::size_t size;
+  };
+  std::array<Option, kConnectionOptionsMax> named_;
   std::size_t named_size_ = 0;
 };
 

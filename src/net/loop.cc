@@ -51,6 +51,7 @@ void Loop::post(std::function<void()> work) {
   {
     const std::lock_guard lock(posted_mutex_);
     posted_.push_back(std::move(work));
+    has_posted_.store(true, std::memory_order_release);
   }
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
@@ -93,10 +94,12 @@ void Loop::run_ready() {
 }
 
 void Loop::run_posted() {
+  if (!has_posted_.load(std::memory_order_acquire)) return;
   std::vector<std::function<void()>> work;
   {
     const std::lock_guard lock(posted_mutex_);
     work.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
   }
   for (const auto& item : work) item();
 }
@@ -181,13 +184,6 @@ void Loop::unschedule(Timer* timer) {
   place(index, last);
   sift_up(index);
   sift_down(last.timer->index_);
-}
-
-void Timer::arm(TimePoint deadline) {
-  deadline_ = deadline;
-  if (deadline == TimePoint::max())
-    return;  // stays in the heap until its old time; due then, nothing happens
-  loop_.schedule(this, deadline);
 }
 
 void Timer::disarm() {

@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <functional>
@@ -91,6 +92,7 @@ class Loop {
 
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
+  std::atomic<bool> has_posted_{false};  // so that a round without posts takes no lock
 };
 
 // Calls back once at a time. Moving an armed timer later costs nothing: it stays where it is in the heap and
@@ -118,6 +120,14 @@ class Timer {
   TimePoint deadline_ = TimePoint::max();
   std::size_t index_ = kNowhere;  // place in the loop's heap
 };
+
+inline void Timer::arm(TimePoint deadline) {
+  deadline_ = deadline;
+  // Later than its place in the heap says, or for ever: it is looked at again when its old time comes.
+  if (deadline == TimePoint::max()) return;
+  if (index_ != kNowhere && deadline >= loop_.heap_[index_].deadline) return;
+  loop_.schedule(this, deadline);
+}
 
 // A wait that can be ended early.
 //

@@ -1,58 +1,31 @@
 #include "net/task.h"
 
-#include <array>
-#include <new>
-
 #include "base/check.h"
 
 namespace tidegate::net {
 namespace detail {
+
+constinit thread_local FrameCache frames{};
+
 namespace {
 
-constexpr std::size_t kClassBytes = 128;
-constexpr std::size_t kClasses = 64;  // frames up to 8 KiB are kept
-constexpr std::size_t kKeptMax = 256;
-
-struct FreeFrame {
-  FreeFrame* next;
-};
-
-// Frames that ended on this thread, by size class, for those that start next.
-struct FrameCache {
-  std::array<FreeFrame*, kClasses> free{};
-  std::array<std::size_t, kClasses> count{};
-  ~FrameCache() {
-    for (FreeFrame* frame : free) {
-      while (frame) ::operator delete(std::exchange(frame, frame->next));
+struct Sweeper {
+  void begin() {}
+  ~Sweeper() {
+    for (FrameCache::List& list : frames.lists) {
+      while (list.first != nullptr) ::operator delete(std::exchange(list.first, list.first->next));
+      list.count = FrameCache::kKeptMax;  // what ends after this is not kept
     }
   }
 };
 
-thread_local FrameCache cache;
-
-constexpr std::size_t class_of(std::size_t size) { return (size - 1) / kClassBytes; }
+thread_local Sweeper sweeper;
 
 }  // namespace
 
-void* allocate_frame(std::size_t size) {
-  const std::size_t index = class_of(size);
-  if (index >= kClasses) return ::operator new(size);
-  FreeFrame*& head = cache.free[index];
-  if (!head) return ::operator new((index + 1) * kClassBytes);
-  --cache.count[index];
-  return std::exchange(head, head->next);
-}
-
-void release_frame(void* frame, std::size_t size) noexcept {
-  const std::size_t index = class_of(size);
-  if (index >= kClasses || cache.count[index] >= kKeptMax) {
-    ::operator delete(frame);
-    return;
-  }
-  ++cache.count[index];
-  auto* freed = static_cast<FreeFrame*>(frame);
-  freed->next = cache.free[index];
-  cache.free[index] = freed;
+void* new_frame(std::size_t size) {
+  sweeper.begin();
+  return ::operator new(size);
 }
 
 }  // namespace detail

@@ -15,7 +15,9 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -23,8 +25,47 @@ namespace tidegate::net {
 
 namespace detail {
 
-void* allocate_frame(std::size_t size);
-void release_frame(void* frame, std::size_t size) noexcept;
+// Frames that ended on this thread, by size class, for those that start next. Neither constructor nor
+// destructor, so that it is reached without a guard; task.cc gives the frames back when the thread ends.
+struct FrameCache {
+  static constexpr std::size_t kClassBytes = 128;
+  static constexpr std::size_t kClasses = 64;  // frames up to 8 KiB are kept
+  static constexpr std::uint32_t kKeptMax = 256;
+  struct Free {
+    Free* next;
+  };
+  struct List {
+    Free* first;
+    std::uint32_t count;
+  };
+  List lists[kClasses];
+};
+extern constinit thread_local FrameCache frames;
+
+void* new_frame(std::size_t size);
+
+constexpr std::size_t frame_class(std::size_t size) { return (size - 1) / FrameCache::kClassBytes; }
+
+// The size is known where these are inlined, so little is left of them.
+inline void* allocate_frame(std::size_t size) {
+  const std::size_t index = frame_class(size);
+  if (index >= FrameCache::kClasses) return ::operator new(size);
+  FrameCache::List& list = frames.lists[index];
+  if (list.first == nullptr) return new_frame((index + 1) * FrameCache::kClassBytes);
+  --list.count;
+  return std::exchange(list.first, list.first->next);
+}
+
+inline void release_frame(void* frame, std::size_t size) noexcept {
+  const std::size_t index = frame_class(size);
+  if (index >= FrameCache::kClasses || frames.lists[index].count >= FrameCache::kKeptMax) {
+    ::operator delete(frame);
+    return;
+  }
+  FrameCache::List& list = frames.lists[index];
+  ++list.count;
+  list.first = new (frame) FrameCache::Free{list.first};
+}
 
 struct Promise {
   std::coroutine_handle<> continuation;

@@ -1,12 +1,16 @@
 #include "gateway/dialect/json_text.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
 namespace tidegate::dialect {
 namespace {
-
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 bool ends_scalar(char c) {
   switch (c) {
@@ -78,6 +82,32 @@ void append_escaped(std::string& out, unsigned char c) {
 
 }  // namespace
 
+std::size_t find_word(std::string_view text, std::string_view word) {
+#ifdef __SSE2__
+  constexpr std::size_t kStep = 16;
+  if (text.size() >= word.size() + kStep - 1) {
+    // Two bytes inside the word are compared, because quotes stand everywhere in JSON.
+    const std::size_t inner = word.size() - 2;
+    const __m128i second = _mm_set1_epi8(word[1]);
+    const __m128i last_but_one = _mm_set1_epi8(word[inner]);
+    const auto load = [&](std::size_t from) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
+    };
+    const std::size_t last_step = text.size() - word.size() - (kStep - 1);
+    for (std::size_t at = 0;; at = std::min(at + kStep, last_step)) {
+      const __m128i both =
+          _mm_and_si128(_mm_cmpeq_epi8(load(at + 1), second), _mm_cmpeq_epi8(load(at + inner), last_but_one));
+      for (auto places = static_cast<unsigned>(_mm_movemask_epi8(both)); places != 0; places &= places - 1) {
+        const std::size_t place = at + static_cast<std::size_t>(std::countr_zero(places));
+        if (std::memcmp(text.data() + place, word.data(), word.size()) == 0) return place;
+      }
+      if (at == last_step) return std::string_view::npos;
+    }
+  }
+#endif
+  return text.find(word);
+}
+
 void append_json_token(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
@@ -108,24 +138,9 @@ std::string json_token(std::string_view text) {
   return out;
 }
 
-void JsonCursor::skip_blanks() {
-  while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
-}
-
 bool JsonCursor::at_end() {
   skip_blanks();
   return ok_ && at_ == text_.size();
-}
-
-char JsonCursor::peek() {
-  skip_blanks();
-  return ok_ && at_ < text_.size() ? text_[at_] : '\0';
-}
-
-bool JsonCursor::take(char c) {
-  if (peek() != c || !ok_ || at_ >= text_.size()) return false;
-  ++at_;
-  return true;
 }
 
 std::string_view JsonCursor::raw_string() {

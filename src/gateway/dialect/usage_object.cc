@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "gateway/dialect/json_text.h"
 #include "gateway/dialect/usage.h"
@@ -99,12 +98,11 @@ void UsageScan::feed(std::string_view piece) {
         continue;
       }
     }
-    const void* found = memmem(piece.data(), piece.size(), kName.data(), kName.size());
-    if (found == nullptr) {
+    const std::size_t place = find_word(piece, kName);
+    if (place == std::string_view::npos) {
       remember_end(piece);
       return;
     }
-    const auto place = static_cast<std::size_t>(static_cast<const char*>(found) - piece.data());
     piece.remove_prefix(place + kName.size());
     start_capture();
   }

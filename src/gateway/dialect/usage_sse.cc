@@ -1,5 +1,4 @@
 #include <charconv>
-#include <cstring>
 
 #include "gateway/dialect/json_text.h"
 #include "gateway/dialect/usage.h"
@@ -11,11 +10,6 @@ namespace {
 constexpr std::string_view kUsage = "\"usage\"";
 constexpr std::string_view kError = "\"error\"";
 constexpr std::size_t kNone = std::string_view::npos;
-
-std::size_t find(std::string_view text, std::string_view word) {
-  const void* place = memmem(text.data(), text.size(), word.data(), word.size());
-  return place == nullptr ? kNone : static_cast<std::size_t>(static_cast<const char*>(place) - text.data());
-}
 
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -47,7 +41,7 @@ bool glance(std::string_view data, std::size_t usage, Members& members) {
   if (!found) return false;
   const std::size_t end = begin + found->end;
   if (end + 1 != data.size() || data[end] != '}') return false;
-  const std::size_t choices = find(data.substr(0, usage), kChoices);
+  const std::size_t choices = find_word(data.substr(0, usage), kChoices);
   if (choices == kNone) return false;
   const std::string_view inside = data.substr(choices + kChoices.size());
   members.choices_empty = inside.starts_with(']');
@@ -65,7 +59,7 @@ bool glance(std::string_view data, std::size_t usage, Members& members) {
 bool glance_at_end(std::string_view data, Members& members) {
   constexpr std::size_t kEnd = 160;
   const std::size_t from = data.size() > kEnd ? data.size() - kEnd : 0;
-  const std::size_t usage = find(data.substr(from), kUsage);
+  const std::size_t usage = find_word(data.substr(from), kUsage);
   return usage != kNone && from + usage > 0 && glance(data, from + usage, members);
 }
 
@@ -115,7 +109,7 @@ bool walk(std::string_view data, Members& members) {
 
 // {"error": ...} or vLLM's older {"object":"error", ...}.
 bool is_error(std::string_view data) {
-  if (find(data, kError) == kNone) return false;
+  if (find_word(data, kError) == kNone) return false;
   bool error = false;
   JsonCursor cursor(data);
   cursor.each_member([&](std::string_view key) {
@@ -141,7 +135,7 @@ UsageSse::Verdict UsageSse::look(std::string_view data) const {
   }
   Members members;
   if (!glance_at_end(data, members)) {
-    const std::size_t usage = find(data, kUsage);
+    const std::size_t usage = find_word(data, kUsage);
     if (usage == kNone) {
       verdict.error = is_error(data);
       return verdict;

@@ -4,6 +4,9 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <string>
+
+#include "gateway/dialect/json_text.h"
 
 namespace tidegate::dialect {
 namespace {
@@ -36,6 +39,21 @@ std::optional<Usage> scanned(std::string_view body, std::size_t cut) {
   scan.feed(body.substr(0, cut));
   scan.feed(body.substr(cut));
   return scan.result();
+}
+
+TEST(FindWord, FindsTheFirstWherever) {
+  const std::string word = "\"usage\"";
+  for (std::size_t before = 0; before < 70; ++before) {
+    for (std::size_t after = 0; after < 40; ++after) {
+      const std::string near = "\"usagf\"\"uzage\"usage";
+      const std::string filler =
+          (near + near + near).substr(0, before) + std::string(before > 60 ? before - 60 : 0, 'u');
+      const std::string text = filler + word + word + std::string(after, '"');
+      EXPECT_EQ(find_word(text, word), text.find(word)) << before << " " << after;
+      EXPECT_EQ(find_word(filler + std::string(after, 'u'), word), std::string::npos);
+    }
+  }
+  EXPECT_EQ(find_word("", word), std::string::npos);
 }
 
 TEST(UsageScan, FindsUsageAtEveryCut) {

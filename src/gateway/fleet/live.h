@@ -36,10 +36,15 @@ class Live {
 
   // As the picker should see it now.
   pick::EndpointFacts facts(pick::AdapterId adapter, TimePoint now) const {
-    pick::EndpointFacts facts = cell_.facts(adapter, now);
+    pick::EndpointFacts facts;
+    observe(adapter, now, facts);
+    return facts;
+  }
+  // The same into a place of the picker's list; `tried` stays.
+  void observe(pick::AdapterId adapter, TimePoint now, pick::EndpointFacts& facts) const {
+    cell_.observe(adapter, now, facts);
     if (!facts.healthy)
       facts.healthy = now.time_since_epoch().count() >= retry_at_ns_.load(std::memory_order_relaxed);
-    return facts;
   }
 
   // It refused, reset or garbled a request. True if it was healthy until now.

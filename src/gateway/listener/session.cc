@@ -23,7 +23,8 @@ constexpr std::size_t kLingerBytes = 1024 * 1024;
 int status_of(const Error& error) {
   if (error.code == Code::kDeadline) return 408;
   if (error.field == "expect") return 417;
-  if (error.code == Code::kTooLarge) return error.field == "target" ? 414 : error.field == "header" ? 431 : 413;
+  if (error.code == Code::kTooLarge)
+    return error.field == "target" ? 414 : error.field == "header" ? 431 : 413;
   return 400;
 }
 
@@ -37,7 +38,10 @@ Session::Session(const Context& context, net::Stream stream)
 
 net::Task<void> Session::run() {
   while (co_await read_head() == Step::kRequest) {
-    if (co_await read_body() == Step::kClose) break;
+    if (!take_body()) {
+      const Step body = co_await read_body();
+      if (body == Step::kClose) break;
+    }
     stream_.set_deadline(TimePoint::max());
     const Request request{parser_.message(), body_, peer_ip_, received_};
     if (!co_await context_.exchange(*this, request)) break;
@@ -62,10 +66,8 @@ void Session::shift() {
   }
 }
 
-net::Task<Result<std::size_t>> Session::fill() {
-  Result<std::size_t> got = co_await stream_.read_some(buffer_.data() + end_, buffer_.size() - end_);
-  if (got) end_ += *got;
-  co_return got;
+net::Stream::ReadOp Session::more() {
+  return stream_.read_some(buffer_.data() + end_, buffer_.size() - end_);
 }
 
 // Moves [begin_, end_) to the front of a buffer with room behind it. Views into the old place die. The parser
@@ -97,22 +99,25 @@ net::Task<Session::Step> Session::read_head() {
   received_ = context_.loop.now();
   stream_.set_deadline(received_ + context_.limits.head_timeout);
   while (true) {
-    Result<std::size_t> size = parser_.head(std::string_view(buffer_.data() + begin_, end_ - begin_));
-    if (!size) {
-      co_await refuse(size.error(), status_of(size.error()));
-      co_return Step::kClose;
-    }
-    if (*size > 0) {
-      head_bytes_ = *size;
-      break;
+    if (begin_ < end_) {
+      Result<std::size_t> size = parser_.head(std::string_view(buffer_.data() + begin_, end_ - begin_));
+      if (!size) {
+        co_await refuse(size.error(), status_of(size.error()));
+        co_return Step::kClose;
+      }
+      if (*size > 0) {
+        head_bytes_ = *size;
+        break;
+      }
     }
     if (buffer_.size() - end_ < kRoomAfterHead) make_room();
-    const Result<std::size_t> got = co_await fill();
+    const Result<std::size_t> got = co_await more();
     if (!got && got.error().code == Code::kDeadline && end_ > begin_) {
       const Error late{Code::kDeadline, "", "the request's head did not arrive in time"};
       co_await refuse(late, 408);
     }
     if (!got || *got == 0) co_return Step::kClose;
+    end_ += *got;
   }
   if (buffer_.size() - (begin_ + head_bytes_) < kRoomAfterHead &&
       parser_.message().framing != http::Framing::kNone) {
@@ -124,18 +129,26 @@ net::Task<Session::Step> Session::read_head() {
   co_return Step::kRequest;
 }
 
-net::Task<Session::Step> Session::send_continue(bool body_has_begun) {
-  if (!parser_.message().expect_continue || body_has_begun) co_return Step::kRequest;
-  const Result<void> sent = co_await stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n");
-  co_return sent ? Step::kRequest : Step::kClose;
+// True if the body came whole behind its head, as a small one does, or there is none: the common case,
+// without a wait.
+bool Session::take_body() {
+  const http::Head& head = parser_.message();
+  const std::size_t start = begin_ + head_bytes_;
+  message_bytes_ = head_bytes_;
+  body_ = {buffer_.data(), 0};
+  if (head.framing == http::Framing::kNone) return true;
+  if (head.framing != http::Framing::kLength || head.content_length > context_.limits.body_bytes_max)
+    return false;
+  const std::size_t size = head.content_length;
+  if (size > end_ - start || start + size + dialect::kBodyPadding > buffer_.size()) return false;
+  message_bytes_ += size;
+  body_ = {buffer_.data() + start, size};
+  return true;
 }
 
 net::Task<Session::Step> Session::read_body() {
   const http::Head& head = parser_.message();
   const std::size_t already = end_ - begin_ - head_bytes_;
-  message_bytes_ = head_bytes_;
-  body_ = {buffer_.data(), 0};
-  if (head.framing == http::Framing::kNone) co_return Step::kRequest;
   if (head.framing == http::Framing::kLength && head.content_length > context_.limits.body_bytes_max) {
     const Error large{Code::kTooLarge, "body",
                       "of " + std::to_string(head.content_length) + " bytes is larger than the " +
@@ -143,7 +156,10 @@ net::Task<Session::Step> Session::read_body() {
     co_await refuse(large, 413);
     co_return Step::kClose;
   }
-  if (co_await send_continue(already > 0) == Step::kClose) co_return Step::kClose;
+  if (head.expect_continue && already == 0) {
+    const Result<void> sent = co_await stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) co_return Step::kClose;
+  }
   if (head.framing == http::Framing::kLength) co_return co_await read_length_body(already);
   co_return co_await read_chunked_body();
 }
@@ -156,8 +172,9 @@ net::Task<Session::Step> Session::read_length_body(std::size_t already) {
     // next one's bytes or past the end; move only in the latter case.
     while (end_ - start < need) {
       stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
-      const Result<std::size_t> got = co_await fill();
+      const Result<std::size_t> got = co_await more();
       if (!got || *got == 0) co_return Step::kClose;
+      end_ += *got;
     }
     message_bytes_ = head_bytes_ + need;
     body_ = {buffer_.data() + start, need};
@@ -214,8 +231,9 @@ net::Task<Session::Step> Session::read_chunked_body() {
     if (used == end_) used = end_ = start;
     if (end_ == buffer_.size()) co_return Step::kClose;  // framing alone fills the buffer: no honest client
     stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
-    const Result<std::size_t> got = co_await fill();
+    const Result<std::size_t> got = co_await more();
     if (!got || *got == 0) co_return Step::kClose;
+    end_ += *got;
   }
   message_bytes_ = used - begin_;
   body_ = {large_body_.data(), have};

@@ -73,12 +73,12 @@ class Session {
   enum class Step { kRequest, kClose };
 
   net::Task<Step> read_head();
+  bool take_body();
   net::Task<Step> read_body();
   net::Task<Step> read_length_body(std::size_t already);
   net::Task<Step> read_chunked_body();
-  net::Task<Step> send_continue(bool body_has_begun);
   net::Task<void> refuse(Error error, int status);
-  net::Task<Result<std::size_t>> fill();
+  net::Stream::ReadOp more();
   void make_room();
   void shift();
 

@@ -21,16 +21,17 @@ Connection::Connection(net::Loop& loop, net::BufferPool& buffers, const http::He
                        net::Stream stream)
     : loop_(loop), buffers_(buffers), stream_(std::move(stream)), parser_(http::Parser::kResponse, limits) {}
 
-net::Task<Result<void>> Connection::send(iovec* pieces, std::size_t count, bool is_head_request) {
+net::Stream::WriteOp Connection::send(iovec* pieces, std::size_t count, bool is_head_request) {
   ++requests_;
   answered_ = complete_ = false;
   head_only_ = is_head_request;
   parser_.reset(head_only_);
   begin_ = end_ = 0;
-  co_return co_await stream_.write_all(pieces, count);
+  return stream_.write_all(pieces, count);
 }
 
-net::Task<Result<std::size_t>> Connection::fill() {
+// Reads on behind what is there, which moves if there is no room.
+net::Stream::ReadOp Connection::more() {
   if (!buffer_) buffer_ = buffers_.take();
   if (begin_ == end_) begin_ = end_ = 0;
   if (end_ == buffer_.size()) {
@@ -40,12 +41,12 @@ net::Task<Result<std::size_t>> Connection::fill() {
     buffer_ = std::move(larger);
     end_ -= std::exchange(begin_, 0);
   }
-  Result<std::size_t> got = co_await stream_.read_some(buffer_.data() + end_, buffer_.size() - end_);
-  if (got) {
-    end_ += *got;
-    answered_ = answered_ || *got > 0;
-  }
-  co_return got;
+  return stream_.read_some(buffer_.data() + end_, buffer_.size() - end_);
+}
+
+void Connection::got(std::size_t bytes) {
+  end_ += bytes;
+  answered_ = answered_ || bytes > 0;
 }
 
 net::Task<Result<const http::Head*>> Connection::read_head() {
@@ -65,31 +66,33 @@ net::Task<Result<const http::Head*>> Connection::read_head() {
         co_return &parser_.message();
       }
     }
-    const Result<std::size_t> got = co_await fill();
-    if (!got) co_return tl::unexpected(got.error());
-    if (*got == 0) co_return tl::unexpected(ended_early(stream_.peer(), "before it answered"));
+    const Result<std::size_t> bytes = co_await more();
+    if (!bytes) co_return tl::unexpected(bytes.error());
+    if (*bytes == 0) co_return tl::unexpected(ended_early(stream_.peer(), "before it answered"));
+    got(*bytes);
   }
 }
 
+Result<bool> Connection::take_body(std::vector<std::string_view>& pieces) {
+  while (begin_ < end_ && !complete_) {
+    const Result<http::Parser::Body> piece =
+        parser_.body(std::string_view(buffer_.data() + begin_, end_ - begin_));
+    if (!piece) return tl::unexpected(bad_answer(stream_.peer(), piece.error()));
+    begin_ += piece->consumed;
+    complete_ = piece->done;
+    if (!piece->payload.empty()) pieces.push_back(piece->payload);
+  }
+  return complete_;
+}
+
 net::Task<Result<bool>> Connection::read_body(std::vector<std::string_view>& pieces) {
-  if (complete_) co_return true;
   while (true) {
-    bool any = false;
-    while (begin_ < end_ && !complete_) {
-      const Result<http::Parser::Body> piece =
-          parser_.body(std::string_view(buffer_.data() + begin_, end_ - begin_));
-      if (!piece) co_return tl::unexpected(bad_answer(stream_.peer(), piece.error()));
-      begin_ += piece->consumed;
-      complete_ = piece->done;
-      if (!piece->payload.empty()) {
-        pieces.push_back(piece->payload);
-        any = true;
-      }
-    }
-    if (any || complete_) co_return complete_;
-    const Result<std::size_t> got = co_await fill();
-    if (!got) co_return tl::unexpected(got.error());
-    if (*got > 0) continue;
+    Result<bool> done = take_body(pieces);
+    if (!done || *done || !pieces.empty()) co_return done;
+    const Result<std::size_t> bytes = co_await more();
+    if (!bytes) co_return tl::unexpected(bytes.error());
+    got(*bytes);
+    if (*bytes > 0) continue;
     if (!parser_.finish())
       co_return tl::unexpected(ended_early(stream_.peer(), "in the middle of its answer"));
     complete_ = true;

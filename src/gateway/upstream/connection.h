@@ -22,13 +22,15 @@ class Connection {
   Connection(net::Loop& loop, net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream);
 
   // Sends a whole request. `pieces` is changed along the way.
-  net::Task<Result<void>> send(iovec* pieces, std::size_t count, bool is_head_request);
+  net::Stream::WriteOp send(iovec* pieces, std::size_t count, bool is_head_request);
 
   // The answer's head; interim (1xx) answers are skipped. Valid until the next send().
   net::Task<Result<const http::Head*>> read_head();
 
-  // Appends what has arrived of the body, decoded, as views that live until the next call. Waits for at least
-  // one byte of the stream. True when the answer is complete.
+  // Appends what has arrived of the body, decoded, as views that live until the next read. True when the
+  // answer is complete. Never waits, and so may append nothing.
+  Result<bool> take_body(std::vector<std::string_view>& pieces);
+  // The same, but waits until there is content or the end. Ends earlier views.
   net::Task<Result<bool>> read_body(std::vector<std::string_view>& pieces);
 
   // A list for read_body() that keeps its memory from one request to the next.
@@ -57,7 +59,8 @@ class Connection {
   void rest();
 
  private:
-  net::Task<Result<std::size_t>> fill();
+  net::Stream::ReadOp more();
+  void got(std::size_t bytes);
 
   net::Loop& loop_;
   net::BufferPool& buffers_;
