@@ -89,7 +89,7 @@ TEST(Ascii, EveryByteComparesAsItsLetterDoes) {
       std::string other(size, 'Q');
       for (int a = 0; a < 256; ++a) {
         one[at] = static_cast<char>(a);
-        for (const int b : {a, a ^ 0x20, a ^ 0x80, a ^ 1, (a + 255) % 256, 0, 'k', 'K', 0xeb}) {
+        for (const int b : {a, a ^ 0x20, a ^ 0x80, a ^ 1, (a + 255) % 256, 0, int{'k'}, int{'K'}, 0xeb}) {
           other[at] = static_cast<char>(b);
           EXPECT_EQ(ascii::equals_ignoring_case(one, other), ascii::lower(one[at]) == ascii::lower(other[at]))
               << size << " " << at << " " << a << " " << b;

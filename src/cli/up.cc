@@ -201,7 +201,8 @@ net::Task<void> wait_for_end(net::Loop& loop, net::Signals& signals, Home& home)
 
 // During the orderly end: the next signal makes it a quick one.
 net::Task<void> kill_at_signal(net::Signals& signals, Home& home, const Terminal& terminal) {
-  if (co_await signals.next() == 0) co_return;
+  const int number = co_await signals.next();
+  if (number == 0) co_return;
   terminal.print({Line::Tone::kBad, "home", "ending everything at once"});
   home.kill();
   _exit(kInterrupted);

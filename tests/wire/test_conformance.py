@@ -116,6 +116,7 @@ class Conformance(WireTest):
         self.assertEqual(self.one.requests, [])
 
     def test_pipelined_requests_are_answered_in_order(self):
+        eventually(lambda: self.door.completion("nobody").status == 404, "what the engine serves to be known")
         one = f"{HEAD}Content-Length: 24\r\n\r\n{BODY}".encode()
         with self.door.connect() as client:
             client.send(one + one.replace(b'lora-request"}', b'nobody"}      ') + one)

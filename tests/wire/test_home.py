@@ -108,10 +108,10 @@ class HomeTest(WireTest):
         home.process.stop()
         home.start()
         home.ready()
+        eventually(lambda: len(home.pods()) == 3, "three pods, and no more")
         after = set(home.pods())
-        self.assertEqual(len(after), 3)
         self.assertFalse(before & after)
-        self.assertEqual(home.ask().status, 200)
+        eventually(lambda: home.ask().status == 200, "an answer")
 
     def test_an_orderly_end_leaves_nothing(self):
         home = self.home().ready()

@@ -96,7 +96,7 @@ class Up(WireTest):
                 answer = self.ask(client)
                 self.assertEqual(answer.status, 200, answer)
                 served[answer.json()["model"]] += 1
-                self.assertEqual(answer.json()["usage"]["completion_tokens"], 4)
+                self.assertIn(answer.json()["usage"]["completion_tokens"], range(1, 5))
         self.assertLessEqual(set(served), ADAPTERS)
         self.assertGreaterEqual(len(served), 9, served)  # all ten, but for chance
 

@@ -50,7 +50,8 @@ TEST(FindWord, FindsTheFirstWherever) {
           (near + near + near).substr(0, before) + std::string(before > 60 ? before - 60 : 0, 'u');
       const std::string text = filler + word + word + std::string(after, '"');
       EXPECT_EQ(find_word(text, word), text.find(word)) << before << " " << after;
-      EXPECT_EQ(find_word(filler + std::string(after, 'u'), word), std::string::npos);
+      const std::string tail = filler + std::string(after, 'u');
+      EXPECT_EQ(find_word(tail, word), tail.find(word)) << before << " " << after;
     }
   }
   EXPECT_EQ(find_word("", word), std::string::npos);
