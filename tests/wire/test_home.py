@@ -90,7 +90,7 @@ class HomeTest(WireTest):
         eventually(lambda: len(home.pods()) == 5, "five engines")
         home.scale(1)
         eventually(lambda: len(home.pods()) == 1, "one engine", seconds=40)
-        self.assertEqual(home.ask().status, 200)
+        eventually(lambda: home.ask().status == 200, "the first answer")
 
     def test_a_killed_engine_is_replaced_and_costs_no_request(self):
         home = self.home().ready()
