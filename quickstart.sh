@@ -39,6 +39,7 @@ say "2/4  Starting tidegate up with $manifests"
 mkdir -p "$data"
 log=$data/tidegate.log
 rm -f "$data/ready"
+: >"$log"  # the process below opens it a moment later than we look
 "$tidegate" up -f "$manifests" --data "$data" --ready-file "$data/ready" "${engine[@]}" >"$log" 2>&1 &
 pid=$!
 stop() {
