@@ -14,8 +14,12 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kTailMax = 2048;
 
-std::string stamp(WallTime now) {
-  const auto since_epoch = now.time_since_epoch();
+fs::path numbered(const fs::path& path, int number) { return path.string() + "." + std::to_string(number); }
+
+}  // namespace
+
+std::string log_time(WallTime time) {
+  const auto since_epoch = time.time_since_epoch();
   const auto whole = std::chrono::floor<std::chrono::seconds>(since_epoch);
   const std::time_t seconds = whole.count();
   std::tm fields{};
@@ -25,10 +29,6 @@ std::string stamp(WallTime now) {
   std::string nanos = std::to_string((since_epoch - whole).count());
   return std::string(text, size) + std::string(9 - nanos.size(), '0') + nanos + "Z";
 }
-
-fs::path numbered(const fs::path& path, int number) { return path.string() + "." + std::to_string(number); }
-
-}  // namespace
 
 LogFile::LogFile(fs::path path, LogLimits limits) : path_(std::move(path)), limits_(limits) { open(); }
 
@@ -83,7 +83,7 @@ void LogFile::finish(WallTime now) {
 }
 
 void LogFile::write_line(Stream stream, std::string_view line, bool full, WallTime now) {
-  std::string text = stamp(now);
+  std::string text = log_time(now);
   text += stream == Stream::kOut ? " stdout " : " stderr ";
   text += full ? "F " : "P ";
   text += line;

@@ -18,6 +18,9 @@
 
 namespace tidegate::machine {
 
+// A time as these files have it: "2026-11-21T21:40:18.123456789Z". Sorts as text.
+std::string log_time(WallTime time);
+
 struct LogLimits {
   std::uint64_t file_bytes_max = 10 * 1024 * 1024;
   int files_max = 5;  // the live one included

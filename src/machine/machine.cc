@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cluster/informer.h"
 #include "machine/address_pool.h"
+#include "machine/log_reader.h"
 #include "machine/node.h"
 #include "machine/pod_runner.h"
 #include "machine/sweep.h"
@@ -46,12 +47,14 @@ struct Machine::State {
         options(std::move(the_options)),
         clock(the_clock),
         notify(std::move(the_notify)),
-        heartbeat(loop, [this] { beat(true); }) {}
+        heartbeat(loop, [this] { beat(true); }),
+        usage_timer(loop, [this] { look_at_usage(); }) {}
 
   Result<void> prepare();
   Result<void> register_node();
   void write_node_status(bool ready);
   void beat(bool ready);
+  void look_at_usage();
   void on_pod(ObjectPtr object, bool deleted);
   void add(const ObjectPtr& object);
   net::Task<void> close_all(Duration grace);
@@ -71,6 +74,8 @@ struct Machine::State {
   net::TaskGroup tasks;
   Worker worker;
   net::Timer heartbeat;
+  net::Timer usage_timer;
+  UsageBook usage;
   std::unique_ptr<ImageMap> images;
   std::unique_ptr<AddressPool> addresses;
   std::unique_ptr<Surroundings> around;
@@ -131,11 +136,24 @@ void Machine::State::beat(bool ready) {
   worker.post("node", [this, ready] { write_node_status(ready); });
   if (!ready) return;
   heartbeat.arm(loop.now() + options.heartbeat);
+  if (!usage_timer.armed()) look_at_usage();
   sweep_gone();
-  if (!cleaned && informer->synced()) {
+  if (!cleaned && informer && informer->synced()) {
     cleaned = true;
     worker.post([this] { remove_old_folders(); });
   }
+}
+
+void Machine::State::look_at_usage() {
+  usage_timer.arm(loop.now() + options.usage_window);
+  std::vector<UsageTarget> targets;
+  for (const auto& [uid, runner] : runners) {
+    for (UsageTarget& target : runner->running()) targets.push_back(std::move(target));
+  }
+  worker.post("usage", [this, targets = std::move(targets)] {
+    const auto groups = sample_groups();
+    usage.take(targets, groups, clock.wall());
+  });
 }
 
 // Of pods that are gone: an earlier run kept their logs until now.
@@ -202,6 +220,7 @@ void Machine::State::sweep_gone() {
 net::Task<void> Machine::State::close_all(Duration grace) {
   closing = true;
   heartbeat.disarm();
+  usage_timer.disarm();
   for (const auto& [uid, runner] : std::map(runners)) runner->close(grace);
   net::Alarm alarm(loop);
   while (true) {
@@ -227,6 +246,8 @@ Result<void> Machine::start() {
   s.around = std::make_unique<Surroundings>(
       Surroundings{s.loop, s.tasks, s.worker, s.client, s.clock, s.options, s.home, *s.images, s.notify});
   s.worker.start();
+  s.usage.set_nodes({s.options.node});
+  s.loop.post([&s] { s.beat(true); });
   s.loop_thread = std::thread([&s] { s.loop.run(); });
   s.informer =
       std::make_unique<cluster::Informer>(s.client, *s.pod_kind, [&s](const cluster::Change& change) {
@@ -248,6 +269,22 @@ void Machine::stop(Duration grace) {
   s.loop.post([&s, grace] { s.closer.spawn(s.close_all(grace)); });
   s.loop_thread.join();
   s.worker.stop();
+}
+
+cluster::Kubelet Machine::kubelet() const {
+  State* const s = state_.get();
+  cluster::Kubelet kubelet;
+  kubelet.open_log = [s](const resource::Object& pod,
+                         const cluster::LogOptions& log_options) -> Result<cluster::LogReader> {
+    const auto choice = choose_log(pod, log_options);
+    if (!choice) return tl::unexpected(choice.error());
+    return open_log(
+        pod_folder(s->home.data_dir, cluster::key_of(pod), pod.metadata().uid) / choice->container,
+        choice->run, log_options);
+  };
+  kubelet.pod_usage = [s] { return s->usage.pods(); };
+  kubelet.node_usage = [s] { return s->usage.nodes(); };
+  return kubelet;
 }
 
 void Machine::kill() {

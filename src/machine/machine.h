@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cluster/client.h"
+#include "cluster/kubelet.h"
 #include "machine/image.h"
 #include "machine/log_file.h"
 
@@ -39,6 +40,7 @@ struct MachineOptions {
   int pods_max = 250;
   std::map<std::string, std::string> labels;  // on top of the usual ones
   Duration heartbeat = std::chrono::seconds(10);
+  Duration usage_window = std::chrono::seconds(5);
   LogLimits logs;
 };
 
@@ -67,6 +69,9 @@ class Machine {
   void stop(Duration grace);
   // While stop() waits on another thread: kills what is left.
   void kill();
+
+  // Logs and usage for the API server; valid while this machine lives.
+  cluster::Kubelet kubelet() const;
 
  private:
   struct State;

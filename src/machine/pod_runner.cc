@@ -147,9 +147,11 @@ PodRunner::~PodRunner() = default;
 
 Now PodRunner::now() const { return {around_.loop.now(), around_.clock.wall()}; }
 
-fs::path PodRunner::pod_dir() const {
-  return around_.home.data_dir / "pods" / (key().namespace_ + "_" + key().name + "_" + uid());
+fs::path pod_folder(const fs::path& data_dir, const cluster::Key& pod, const std::string& uid) {
+  return data_dir / "pods" / (pod.namespace_ + "_" + pod.name + "_" + uid);
 }
+
+fs::path PodRunner::pod_dir() const { return pod_folder(around_.home.data_dir, key(), uid()); }
 
 void PodRunner::say(Notice::Kind kind, std::string text) const {
   around_.notify({kind, key(), std::move(text)});
@@ -183,6 +185,17 @@ void PodRunner::close(Duration grace) {
   closed_ = true;
   life_.delete_requested(std::min(grace, life_.plan().grace), now());
   step();
+}
+
+std::vector<UsageTarget> PodRunner::running() const {
+  std::vector<UsageTarget> targets;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    if (!running_[i]) continue;
+    const Child& child = running_[i]->child;
+    targets.push_back(
+        {key(), around_.options.node, life_.plan().containers[i].spec.name, child.pid, child.started});
+  }
+  return targets;
 }
 
 void PodRunner::kill() {

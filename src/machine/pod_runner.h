@@ -20,6 +20,7 @@
 #include "machine/machine.h"
 #include "machine/pod_status.h"
 #include "machine/prober.h"
+#include "machine/usage.h"
 #include "machine/volumes.h"
 #include "machine/worker.h"
 #include "net/loop.h"
@@ -39,6 +40,10 @@ struct Surroundings {
   const ImageMap& images;
   std::function<void(Notice)> notify;
 };
+
+// Where a pod's logs and volumes are.
+std::filesystem::path pod_folder(const std::filesystem::path& data_dir, const cluster::Key& pod,
+                                 const std::string& uid);
 
 class PodRunner : public std::enable_shared_from_this<PodRunner> {
  public:
@@ -60,6 +65,8 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   // Deleted or closed, and no process is left.
   bool gone() const { return life_.gone(); }
   bool ready() const { return life_.ready(); }
+  // Its containers that have a process now.
+  std::vector<UsageTarget> running() const;
 
  private:
   struct Running;  // one process and its pipes

@@ -85,6 +85,11 @@ void remove_pid_file(const fs::path& folder) {
   fs::remove(folder / kPidFile, ignored);
 }
 
+bool has_pid_file(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / kPidFile, ignored);
+}
+
 std::size_t sweep_leftovers(const fs::path& data_dir) {
   const std::set<pid_t> leaders = filed_leaders(data_dir);
   std::set<pid_t> all = marked_processes(data_dir);

@@ -22,6 +22,8 @@ inline constexpr const char* kHomeVariable = "TIDEGATE_HOME_DIR";
 // too.
 void write_pid_file(const std::filesystem::path& folder, const Child& child);
 void remove_pid_file(const std::filesystem::path& folder);
+// Whether a run has begun there and not ended. The file goes only after the run's output was written.
+bool has_pid_file(const std::filesystem::path& folder);
 
 // Ends every process that belongs to pods of this data folder and waits until they are gone, at most two
 // seconds. Returns how many there were.
