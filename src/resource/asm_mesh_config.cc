@@ -25,7 +25,7 @@ ASMMeshConfig read(Reader& root) {
   return config;
 }
 
-void validate(const Json& document, std::vector<Error>& errors) { check_document(document, errors, read); }
+void validate(const Json& document, Findings& findings) { check_document(document, findings, read); }
 
 }  // namespace
 

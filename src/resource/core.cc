@@ -162,8 +162,8 @@ void set_secret_defaults(Json& document) { Defaults(document).set("type", "Opaqu
 void set_namespace_defaults(Json& document) { Defaults(document).make("status").set("phase", "Active"); }
 
 template <auto read>
-void check(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read);
+void check(const Json& document, Findings& findings) {
+  check_document(document, findings, read);
 }
 
 template <typename View>

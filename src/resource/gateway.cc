@@ -209,11 +209,11 @@ void set_gateway_defaults(Json& document) {
   });
 }
 
-void validate_istio(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_istio);
+void validate_istio(const Json& document, Findings& findings) {
+  check_document(document, findings, read_istio);
 }
-void validate_gateway(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_gateway);
+void validate_gateway(const Json& document, Findings& findings) {
+  check_document(document, findings, read_gateway);
 }
 
 }  // namespace

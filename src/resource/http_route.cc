@@ -339,7 +339,7 @@ void set_defaults(Json& document) {
   });
 }
 
-void validate(const Json& document, std::vector<Error>& errors) { check_document(document, errors, read); }
+void validate(const Json& document, Findings& findings) { check_document(document, findings, read); }
 
 }  // namespace
 

@@ -68,7 +68,7 @@ void set_defaults(Json& document) {
   ref.set("kind", "InferencePool");
 }
 
-void validate(const Json& document, std::vector<Error>& errors) { check_document(document, errors, read); }
+void validate(const Json& document, Findings& findings) { check_document(document, findings, read); }
 
 // The name is what clients know and what quotas and metrics hang on; v1alpha1 still let it change.
 void validate_update(const Json& before, const Json& after, std::vector<Error>& errors) {

@@ -139,11 +139,11 @@ void set_defaults_v1(Json& document) {
   ref.set("failureMode", "FailClose");
 }
 
-void validate_old(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_old);
+void validate_old(const Json& document, Findings& findings) {
+  check_document(document, findings, read_old);
 }
-void validate_v1(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_v1);
+void validate_v1(const Json& document, Findings& findings) {
+  check_document(document, findings, read_v1);
 }
 
 }  // namespace

@@ -122,7 +122,11 @@ std::vector<Error> admit(const Kind& kind, Json& document) {
     if (kind.set_defaults != nullptr) kind.set_defaults(document);
   }
   validate_metadata(kind, document, errors);
-  if (document.is_object() && kind.validate != nullptr) kind.validate(document, errors);
+  if (document.is_object() && kind.validate != nullptr) {
+    Findings findings;
+    kind.validate(document, findings);
+    for (Error& error : findings.errors) errors.push_back(std::move(error));
+  }
   return errors;
 }
 

@@ -18,6 +18,8 @@
 
 namespace tidegate::resource {
 
+struct Findings;
+
 struct Kind {
   std::string_view group;  // "" for core
   std::string_view kind;   // "InferencePool"
@@ -32,7 +34,8 @@ struct Kind {
   void (*set_defaults)(Json& document) = nullptr;
 
   // Everything that is wrong with the document beyond its metadata, each with its field path. May be null.
-  void (*validate)(const Json& document, std::vector<Error>& errors) = nullptr;
+  // Also run over a probing document to describe the kind (schema.h).
+  void (*validate)(const Json& document, Findings& findings) = nullptr;
 
   // What an update may not change, given both documents (defaults set). May be null.
   void (*validate_update)(const Json& before, const Json& after, std::vector<Error>& errors) = nullptr;

@@ -77,7 +77,7 @@ LLMRoute read(Reader& root) {
   return route;
 }
 
-void validate(const Json& document, std::vector<Error>& errors) { check_document(document, errors, read); }
+void validate(const Json& document, Findings& findings) { check_document(document, findings, read); }
 
 }  // namespace
 

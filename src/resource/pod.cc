@@ -190,7 +190,7 @@ void set_defaults(Json& document) {
   root.make("status").set("phase", "Pending");
 }
 
-void validate(const Json& document, std::vector<Error>& errors) { check_document(document, errors, read); }
+void validate(const Json& document, Findings& findings) { check_document(document, findings, read); }
 
 // A pod keeps its containers for life; only images, tolerations and grace may change, and the node is set by
 // binding.

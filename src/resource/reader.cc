@@ -83,7 +83,8 @@ std::string range_remedy(const IntegerRule& rule) {
 
 }  // namespace
 
-Reader::Reader(const Json& document, Findings& findings) : findings_(findings) {
+Reader::Reader(const Json& document, Findings& findings)
+    : schema_(findings.describer == nullptr ? nullptr : &findings.describer->root), findings_(findings) {
   if (document.is_object()) {
     value_ = &document;
   } else {
@@ -93,6 +94,8 @@ Reader::Reader(const Json& document, Findings& findings) : findings_(findings) {
 
 Reader::Reader(Reader& parent, std::string_view field, Need need)
     : parent_(&parent), field_(field), findings_(parent.findings_) {
+  schema_ = parent.note(field, Schema::Type::kObject, need);
+  if (schema_ != nullptr) return;
   const Json* value = parent.require(field, need);
   if (value == nullptr) return;
   if (value->is_object()) {
@@ -114,8 +117,11 @@ Reader::Reader(Reader& parent, std::size_t index, const Json* item)
 Reader::Reader(Reader& parent, std::string_view field, ListTag)
     : parent_(&parent), field_(field), findings_(parent.findings_) {}
 
+Reader::Reader(Reader& parent, std::string_view field, Schema& schema)
+    : schema_(&schema), parent_(&parent), field_(field), findings_(parent.findings_) {}
+
 Reader::~Reader() {
-  if (value_ == nullptr || open_ || !findings_.refuse_unknown) return;
+  if (schema_ != nullptr || value_ == nullptr || open_ || !findings_.refuse_unknown) return;
   for (const auto& member : value_->items()) {
     if (findings_.errors.size() >= kErrorsMax) return;
     if (std::find(asked_.begin(), asked_.end(), member.key()) != asked_.end()) continue;
@@ -136,12 +142,18 @@ std::string Reader::path(std::string_view field) const {
   return text;
 }
 
+Schema* Reader::note(std::string_view field, Schema::Type type, Need need) {
+  if (schema_ == nullptr) return nullptr;
+  return &findings_.describer->note(*schema_, field, type, need == Need::kRequired);
+}
+
 void Reader::wrong(std::string_view field, std::string message) {
-  if (findings_.errors.size() >= kErrorsMax) return;
+  if (schema_ != nullptr || findings_.errors.size() >= kErrorsMax) return;
   findings_.errors.push_back(Error{Code::kInvalid, path(field), std::move(message)});
 }
 
 void Reader::ignore(std::initializer_list<std::string_view> fields) {
+  for (const std::string_view field : fields) note(field, Schema::Type::kAny);
   asked_.insert(asked_.end(), fields.begin(), fields.end());
 }
 
@@ -160,7 +172,10 @@ const Json* Reader::require(std::string_view field, Need need) {
   return value;
 }
 
-bool Reader::has(std::string_view field) { return find(field) != nullptr; }
+bool Reader::has(std::string_view field) {
+  if (note(field, Schema::Type::kAny) != nullptr) return findings_.describer->toss();
+  return find(field) != nullptr;
+}
 
 bool Reader::text_fits(const std::string& where, const std::string& text, const TextRule& rule) {
   std::string message;
@@ -180,6 +195,10 @@ bool Reader::text_fits(const std::string& where, const std::string& text, const 
 }
 
 std::string Reader::text(std::string_view field, const TextRule& rule) {
+  if (Schema* node = note(field, Schema::Type::kText, rule.need)) {
+    if (rule.max != std::numeric_limits<std::size_t>::max()) node->max = static_cast<std::int64_t>(rule.max);
+    if (find(field) == nullptr) return {};
+  }
   const Json* value = require(field, rule.need);
   if (value == nullptr) return {};
   if (!value->is_string()) {
@@ -192,6 +211,11 @@ std::string Reader::text(std::string_view field, const TextRule& rule) {
 }
 
 std::optional<std::int64_t> Reader::integer(std::string_view field, const IntegerRule& rule) {
+  if (Schema* node = note(field, Schema::Type::kInteger, rule.need)) {
+    if (rule.min != std::numeric_limits<std::int64_t>::min()) node->min = rule.min;
+    if (rule.max != std::numeric_limits<std::int64_t>::max()) node->max = rule.max;
+    return {};
+  }
   const Json* value = require(field, rule.need);
   if (value == nullptr) return {};
   const auto number = as_int64(*value);
@@ -208,6 +232,7 @@ std::optional<std::int64_t> Reader::integer(std::string_view field, const Intege
 }
 
 std::optional<double> Reader::number(std::string_view field) {
+  if (note(field, Schema::Type::kNumber) != nullptr) return {};
   const Json* value = find(field);
   if (value == nullptr) return {};
   if (value->is_number()) return value->get<double>();
@@ -216,6 +241,7 @@ std::optional<double> Reader::number(std::string_view field) {
 }
 
 std::optional<bool> Reader::boolean(std::string_view field) {
+  if (note(field, Schema::Type::kBoolean) != nullptr) return {};
   const Json* value = find(field);
   if (value == nullptr) return {};
   if (value->is_boolean()) return value->get<bool>();
@@ -224,6 +250,7 @@ std::optional<bool> Reader::boolean(std::string_view field) {
 }
 
 std::optional<Quantity> Reader::quantity(std::string_view field) {
+  if (note(field, Schema::Type::kQuantity) != nullptr) return {};
   const Json* value = find(field);
   if (value == nullptr) return {};
   std::string text;
@@ -243,6 +270,7 @@ std::optional<Quantity> Reader::quantity(std::string_view field) {
 
 std::optional<IntOrText> Reader::int_or_text(std::string_view field, const IntegerRule& rule,
                                              Syntax text_syntax) {
+  if (note(field, Schema::Type::kIntOrText, rule.need) != nullptr) return {};
   const Json* value = require(field, rule.need);
   if (value == nullptr) return {};
   if (value->is_string()) {
@@ -257,6 +285,10 @@ std::optional<IntOrText> Reader::int_or_text(std::string_view field, const Integ
 
 std::vector<std::string> Reader::texts(std::string_view field, const ListRule& list, const TextRule& item) {
   std::vector<std::string> result;
+  if (Schema* node = note(field, Schema::Type::kList, list.need)) {
+    if (node->items == nullptr) node->items = std::make_shared<Schema>(Schema{.type = Schema::Type::kText});
+    return result;
+  }
   const Json* value = require(field, list.need);
   if (value == nullptr) return result;
   if (!value->is_array()) {
@@ -289,6 +321,10 @@ std::vector<std::string> Reader::texts(std::string_view field, const ListRule& l
 std::map<std::string, std::string> Reader::text_map(std::string_view field, Need need, Syntax key_syntax,
                                                     Syntax value_syntax) {
   std::map<std::string, std::string> result;
+  if (Schema* node = note(field, Schema::Type::kMap, need)) {
+    if (node->items == nullptr) node->items = std::make_shared<Schema>(Schema{.type = Schema::Type::kText});
+    return result;
+  }
   Reader map(*this, field, need);
   map.open();
   if (!map.present()) return result;
@@ -325,6 +361,12 @@ std::map<std::string, Quantity> Reader::quantities(std::string_view field) {
 }
 
 void Reader::each(std::string_view field, const ListRule& rule, const std::function<void(Reader&)>& visit) {
+  if (Schema* node = note(field, Schema::Type::kList, rule.need)) {
+    if (node->items == nullptr) node->items = std::make_shared<Schema>(Schema{.type = Schema::Type::kObject});
+    Reader item(*this, field, *node->items);
+    visit(item);
+    return;
+  }
   const Json* value = require(field, rule.need);
   if (value == nullptr) return;
   if (!value->is_array()) {
@@ -346,6 +388,17 @@ void Reader::each(std::string_view field, const ListRule& rule, const std::funct
 }
 
 void Reader::each_key(std::string_view field, const std::function<void(Reader&, const std::string&)>& visit) {
+  if (Schema* node = note(field, Schema::Type::kMap)) {
+    // The map as an object with one field, which stands for all.
+    Schema one{.type = Schema::Type::kObject};
+    if (node->items != nullptr) one.fields.push_back({.name = "key", .schema = node->items});
+    {
+      Reader map(*this, field, one);
+      visit(map, "key");
+    }
+    if (!one.fields.empty()) node->items = one.fields.front().schema;
+    return;
+  }
   Reader map(*this, field);
   map.open();
   if (!map.present()) return;
@@ -360,6 +413,10 @@ void Reader::each_key(std::string_view field, const std::function<void(Reader&, 
 }
 
 int Reader::choice_index(std::string_view field, const std::vector<std::string_view>& words, Need need) {
+  if (Schema* node = note(field, Schema::Type::kText, need)) {
+    node->words.assign(words.begin(), words.end());
+    return static_cast<int>(findings_.describer->draw(words.size()));
+  }
   const Json* value = require(field, need);
   if (value == nullptr) return -1;
   if (value->is_string()) {
@@ -371,6 +428,10 @@ int Reader::choice_index(std::string_view field, const std::vector<std::string_v
 }
 
 std::string Reader::raw(std::string_view field) {
+  if (schema_ != nullptr) {
+    if (!field.empty()) note(field, Schema::Type::kAny);
+    return {};
+  }
   const Json* value = field.empty() ? value_ : find(field);
   return value == nullptr ? std::string() : value->dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -10,6 +10,9 @@
 // that off for objects whose schema is not ours. A field that is null reads as absent, as in Kubernetes. A
 // Reader of an absent object reads every field as absent without complaint.
 //
+// With a Describer among its findings a Reader describes instead: it notes what it is asked for, and answers as if
+// every object were there and every text empty. See schema.h.
+//
 // Thread: one Reader, one thread. The document and the parent must outlive it.
 
 #pragma once
@@ -29,6 +32,7 @@
 #include "base/result.h"
 #include "resource/names.h"
 #include "resource/object.h"
+#include "resource/schema.h"
 
 namespace tidegate::resource {
 
@@ -36,6 +40,7 @@ struct Findings {
   std::vector<Error> errors;
   bool refuse_unknown =
       true;  // false when reading what was stored, which may be newer or older than this program
+  Describer* describer = nullptr;  // set: nothing is read, every question is noted there (see schema.h)
 };
 
 enum class Need { kOptional, kRequired };
@@ -80,7 +85,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  bool present() const { return value_ != nullptr; }
+  bool present() const { return value_ != nullptr || schema_ != nullptr; }
   // Set and not null. Counts as asked for.
   bool has(std::string_view field);
 
@@ -121,7 +126,10 @@ class Reader {
   // These fields are known and not read here.
   void ignore(std::initializer_list<std::string_view> fields);
   // Fields that nobody asks for are none of our business.
-  void open() { open_ = true; }
+  void open() {
+    open_ = true;
+    if (schema_ != nullptr) schema_->open = true;
+  }
 
   // Says that a field of this object is wrong. An empty field means the object itself.
   void wrong(std::string_view field, std::string message);
@@ -133,14 +141,18 @@ class Reader {
 
  private:
   Reader(Reader& parent, std::size_t index, const Json* item);
+  Reader(Reader& parent, std::string_view field, Schema& schema);  // describes `schema`
   struct ListTag {};
   Reader(Reader& parent, std::string_view field, ListTag);  // a list, only to give its items their path
 
   const Json* find(std::string_view field);  // null if absent or null; counts as asked for
   const Json* require(std::string_view field, Need need);
+  // The node of a field in what is being described; null unless describing.
+  Schema* note(std::string_view field, Schema::Type type, Need need = Need::kOptional);
   bool text_fits(const std::string& path, const std::string& text, const TextRule& rule);
 
   const Json* value_ = nullptr;  // an object, or null
+  Schema* schema_ = nullptr;     // the object that is being described; null: reading
   const Reader* parent_ = nullptr;
   std::string_view field_;
   std::size_t index_ = 0;
@@ -165,14 +177,10 @@ Result<View> read_view(const Json& document, View (*read)(Reader&)) {
 // Reads with `read` and keeps only the complaints: a kind's `validate`. The fields that every document has
 // (apiVersion, kind, metadata) are known; status is known and not held to the schema.
 template <typename View>
-void check_document(const Json& document, std::vector<Error>& errors, View (*read)(Reader&)) {
-  Findings findings;
-  {
-    Reader reader(document, findings);
-    reader.ignore({"apiVersion", "kind", "metadata", "status"});
-    read(reader);
-  }
-  for (Error& error : findings.errors) errors.push_back(std::move(error));
+void check_document(const Json& document, Findings& findings, View (*read)(Reader&)) {
+  Reader reader(document, findings);
+  reader.ignore({"apiVersion", "kind", "metadata", "status"});
+  read(reader);
 }
 
 }  // namespace tidegate::resource

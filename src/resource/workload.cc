@@ -113,11 +113,11 @@ void set_deployment_defaults(Json& document) {
   }
 }
 
-void validate_deployment(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_deployment);
+void validate_deployment(const Json& document, Findings& findings) {
+  check_document(document, findings, read_deployment);
 }
-void validate_replica_set(const Json& document, std::vector<Error>& errors) {
-  check_document(document, errors, read_replica_set);
+void validate_replica_set(const Json& document, Findings& findings) {
+  check_document(document, findings, read_replica_set);
 }
 
 template <typename Workload>
