@@ -23,14 +23,14 @@ bool announces_body(const ClientRequest& request) {
          request.method == "PATCH";
 }
 
-void append_request_head(std::string& out, const ClientRequest& request, const net::Address& address) {
+void append_request_head(std::string& out, const ClientRequest& request, std::string_view host) {
   append_request_line(out, request.method, request.target);
   bool has_host = false;
   for (const auto& [name, value] : request.headers) {
     has_host = has_host || ascii::equals_ignoring_case(name, "host");
     append_field(out, name, value);
   }
-  if (!has_host) append_field(out, "Host", address.text());
+  if (!has_host) append_field(out, "Host", host);
   if (announces_body(request)) append_field(out, "Content-Length", request.body.size());
   end_head(out);
 }
@@ -77,6 +77,7 @@ struct Client::State {
   State(net::Loop& the_loop, ClientOptions the_options)
       : loop(the_loop), options(the_options), sweep(the_loop, [this] { close_expired(); }) {}
 
+  std::string host_of(const net::Address& address) const;
   std::unique_ptr<Exchange::Connection> take_idle(const net::Address& address);
   void give_back(std::unique_ptr<Exchange::Connection> connection);
   void close_expired();
@@ -87,6 +88,15 @@ struct Client::State {
   std::unordered_map<std::string, std::vector<std::unique_ptr<Exchange::Connection>>> idle;
   net::Timer sweep;
 };
+
+std::string Client::State::host_of(const net::Address& address) const {
+  // An IPv6 address needs its brackets, and they are there.
+  const std::string& name = options.server_name;
+  if (name.empty() || name.find(':') != std::string::npos) return address.text();
+  constexpr std::uint16_t kHttpsPort = 443;
+  if (address.port() == kHttpsPort) return name;
+  return options.server_name + ":" + std::to_string(address.port());
+}
 
 net::Task<Result<std::size_t>> Exchange::Connection::read_more() {
   const std::size_t before = in.size();
@@ -99,7 +109,7 @@ net::Task<Result<std::size_t>> Exchange::Connection::read_more() {
 
 net::Task<Result<void>> Exchange::Connection::send(const ClientRequest& request, TimePoint deadline) {
   out.clear();
-  append_request_head(out, request, address);
+  append_request_head(out, request, owner.host_of(address));
   stream.set_deadline(deadline);
   iovec pieces[2] = {{out.data(), out.size()}, {const_cast<char*>(request.body.data()), request.body.size()}};
   const Result<void> sent = co_await stream.write_all(pieces, 2);
@@ -170,6 +180,11 @@ net::Task<Result<std::unique_ptr<Exchange::Connection>>> Client::State::connect(
                                                                                 TimePoint deadline) {
   Result<net::Stream> stream = co_await net::Stream::connect(loop, address, deadline);
   if (!stream) co_return tl::unexpected(stream.error());
+  if (options.tls) {
+    std::string name = options.server_name.empty() ? address.ip() : options.server_name;
+    const Result<void> shaken = co_await stream->connect_tls(*options.tls, std::move(name), deadline);
+    if (!shaken) co_return tl::unexpected(shaken.error());
+  }
   co_return std::make_unique<Exchange::Connection>(*this, *std::move(stream), address, options.head);
 }
 
@@ -215,7 +230,8 @@ net::Task<Result<std::string_view>> Exchange::read(TimePoint deadline) {
 
 void Exchange::abort() { connection_->stream.abort(); }
 
-Client::Client(net::Loop& loop, ClientOptions options) : state_(std::make_unique<State>(loop, options)) {}
+Client::Client(net::Loop& loop, ClientOptions options)
+    : state_(std::make_unique<State>(loop, std::move(options))) {}
 Client::~Client() = default;
 
 net::Task<Result<Exchange>> Client::open(net::Address address, const ClientRequest& request,

@@ -22,8 +22,8 @@
 // Give a request a name, as above: GCC 12 miscompiles aggregates that are made inside a co_await expression.
 //
 // Thread: the loop's own. The client must outlive what it returns and what waits on it.
-// Errors: kUnavailable (refused, reset, ended early), kDeadline, kTooLarge (the answer's head or body),
-// kInvalid (the answer is not HTTP/1.1), kCancelled (Exchange::abort).
+// Errors: kUnavailable (refused, reset, ended early), kUnauthorized (TLS: the certificates), kDeadline,
+// kTooLarge (the answer's head or body), kInvalid (the answer is not HTTP/1.1), kCancelled (Exchange::abort).
 
 #pragma once
 
@@ -41,6 +41,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "net/task.h"
+#include "net/tls.h"
 
 namespace tidegate::http {
 
@@ -66,6 +67,11 @@ struct ClientOptions {
   std::size_t body_bytes_max = 64 * 1024 * 1024;  // of fetch(); open() has no limit of its own
   std::size_t idle_per_address_max = 4;
   Duration idle_time_max = std::chrono::seconds(30);
+
+  // With `tls` every connection is one of TLS, to a server whose certificate names `server_name` (empty: the
+  // address); Host says that name as well.
+  std::shared_ptr<const net::TlsClient> tls = nullptr;
+  std::string server_name = {};
 };
 
 class Client;

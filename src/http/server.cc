@@ -37,7 +37,12 @@ struct Server::State {
         options(std::move(the_options)),
         context{loop, handler, options, options.clock ? *options.clock : system_clock, {}} {}
 
-  net::Task<void> accept_from(net::Listener& listener);
+  struct Door {
+    net::Listener listener;
+    std::shared_ptr<const net::TlsServer> tls;
+  };
+
+  net::Task<void> accept_from(Door& door);
   net::Task<void> serve(std::list<Session>::iterator session);
   net::Task<void> turn_away(net::Stream stream);
 
@@ -46,22 +51,23 @@ struct Server::State {
   Handler handler;
   ServerOptions options;
   SessionContext context;
-  std::list<net::Listener> listeners;
+  std::list<Door> doors;
   std::list<Session> sessions;
   net::TaskGroup tasks;
 };
 
-net::Task<void> Server::State::accept_from(net::Listener& listener) {
+net::Task<void> Server::State::accept_from(Door& door) {
   net::Alarm pause(loop);
   while (!context.draining) {
-    Result<net::Stream> stream = co_await listener.accept();
+    Result<net::Stream> stream = co_await door.listener.accept();
     if (!stream) {
       if (stream.error().code != Code::kExhausted) break;
       co_await pause.after(kAcceptPause);
     } else if (sessions.size() >= options.connections_max) {
-      tasks.spawn(turn_away(*std::move(stream)));
+      // With TLS even a refusal would cost a handshake: the connection just ends.
+      if (!door.tls) tasks.spawn(turn_away(*std::move(stream)));
     } else {
-      sessions.emplace_back(context, *std::move(stream));
+      sessions.emplace_back(context, *std::move(stream), door.tls.get());
       tasks.spawn(serve(std::prev(sessions.end())));
     }
   }
@@ -89,19 +95,19 @@ Server::Server(net::Loop& loop, Handler handler, ServerOptions options)
 
 Server::~Server() = default;
 
-Result<net::Address> Server::listen(const net::Address& address, net::ListenOptions options) {
+Result<net::Address> Server::listen(const net::Address& address, net::ListenOptions options,
+                                    std::shared_ptr<const net::TlsServer> tls) {
   Result<net::Listener> listener = net::Listener::bind(state_->loop, address, options);
   if (!listener) return tl::unexpected(listener.error());
-  state_->listeners.push_back(*std::move(listener));
-  net::Listener& kept = state_->listeners.back();
-  state_->tasks.spawn(state_->accept_from(kept));
-  return kept.address();
+  State::Door& door = state_->doors.emplace_back(State::Door{*std::move(listener), std::move(tls)});
+  state_->tasks.spawn(state_->accept_from(door));
+  return door.listener.address();
 }
 
 net::Task<void> Server::drain(Duration grace) {
   State& s = *state_;
   s.context.draining = true;
-  for (net::Listener& listener : s.listeners) listener.abort();
+  for (State::Door& door : s.doors) door.listener.abort();
   for (Session& session : s.sessions) session.retire();
   net::Timer patience(s.loop, [&s] {
     // A session may end, and leave the list, while it is cut.
@@ -109,7 +115,7 @@ net::Task<void> Server::drain(Duration grace) {
   });
   patience.arm(s.loop.now() + grace);
   co_await s.tasks.wait_empty();
-  s.listeners.clear();
+  s.doors.clear();
 }
 
 std::size_t Server::connections() const { return state_->sessions.size(); }

@@ -41,6 +41,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/task.h"
+#include "net/tls.h"
 
 namespace tidegate::http {
 
@@ -54,6 +55,7 @@ struct Request {
   const Head* head = nullptr;
   std::string body;  // decoded; the handler may take it
   net::Address peer;
+  const net::TlsFacts* tls = nullptr;  // null: plain
 
   std::optional<std::string_view> header(std::string_view name) const { return head->find(name); }
 };
@@ -128,8 +130,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Accepts from now on; may be called for several addresses. Gives the address with the port it got.
-  Result<net::Address> listen(const net::Address& address, net::ListenOptions options = {});
+  // Accepts from now on; may be called for several addresses. Gives the address with the port it got. With
+  // `tls`, connections begin with a handshake, within header_timeout.
+  Result<net::Address> listen(const net::Address& address, net::ListenOptions options = {},
+                              std::shared_ptr<const net::TlsServer> tls = nullptr);
 
   // Stops accepting, closes idle connections, lets running requests finish and closes theirs. What still runs
   // after `grace` is cut and its handlers told that the client is gone. Returns when nothing is left.

@@ -18,13 +18,22 @@ constexpr std::size_t kLingerBytesMax = 1024 * 1024;
 
 }  // namespace
 
-Session::Session(SessionContext& context, net::Stream stream)
+Session::Session(SessionContext& context, net::Stream stream, const net::TlsServer* tls)
     : context_(context),
       stream_(std::move(stream)),
+      tls_(tls),
       parser_(Parser::kRequest, context.options.head),
       timer_(context.loop, [this] { expire(); }) {}
 
 net::Task<void> Session::run() {
+  if (tls_) {
+    const Result<void> shaken =
+        co_await stream_.accept_tls(*tls_, context_.loop.now() + context_.options.header_timeout);
+    if (!shaken) {
+      stream_.close();
+      co_return;
+    }
+  }
   enter(Phase::kIdle, context_.options.header_timeout);
   while (true) {
     const bool more = co_await serve_one();
@@ -62,7 +71,8 @@ net::Task<bool> Session::serve_one() {
     co_await refuse(400, target.error());
     co_return false;
   }
-  Request request{message.method, message.target, target->path, target->query, &message, {}, stream_.peer()};
+  Request request{message.method, message.target, target->path, target->query, &message, {},
+                  stream_.peer(), stream_.tls()};
   const Result<void> body = co_await read_body(request.body);
   if (timed_out_) co_return false;
   if (!body) {

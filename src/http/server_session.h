@@ -29,7 +29,8 @@ struct SessionContext {
 
 class Session {
  public:
-  Session(SessionContext& context, net::Stream stream);
+  // With `tls`, which must outlive the session, the connection begins with a handshake.
+  Session(SessionContext& context, net::Stream stream, const net::TlsServer* tls);
 
   net::Task<void> run();
 
@@ -59,6 +60,7 @@ class Session {
 
   SessionContext& context_;
   net::Stream stream_;
+  const net::TlsServer* tls_;
   Parser parser_;
   net::Timer timer_;
   net::TaskGroup timeout_answer_;

@@ -457,6 +457,47 @@ TEST(Server, DrainCutsWhatTakesTooLong) {
   EXPECT_TRUE(told);
 }
 
+TEST(Server, SpeaksTlsAndKnowsItsClients) {
+  const WallTime now = std::chrono::system_clock::now();
+  const net::KeyPair authority = *net::make_authority("authority", now, std::chrono::hours(24));
+  net::TlsServerOptions serving;
+  serving.entries.push_back(
+      {.certificate = *net::issue_server(authority, {"api.test"}, now, std::chrono::hours(24)),
+       .clients = net::TlsServerOptions::Clients::kMayShow,
+       .clients_authorities_pem = authority.certificate_pem});
+  World world([](Request& request, Responder& responder) -> net::Task<void> {
+    std::string who = request.tls->peer ? request.tls->peer->common_name : "nobody";
+    responder.header("X-Host", *request.header("host"));
+    (void)co_await responder.respond(200, "text/plain", who + " " + request.tls->server_name);
+  });
+  const net::Address secure = *world.server.listen(loopback(), {}, *net::TlsServer::make(serving));
+  ClientOptions known;
+  known.tls = *net::TlsClient::make(
+      {.authorities_pem = authority.certificate_pem,
+       .certificate = *net::issue_client(authority, "admin", {}, now, std::chrono::hours(1))});
+  known.server_name = "api.test";
+  Client admin(world.loop, known);
+  ClientOptions strange;
+  strange.tls = *net::TlsClient::make({.authorities_pem = authority.certificate_pem});
+  Client stranger(world.loop, strange);
+  world.run([&](World& w) -> net::Task<void> {
+    const ClientRequest request;
+    for (int i = 0; i < 2; ++i) {
+      const Result<Response> answer = co_await admin.fetch(secure, request, w.soon());
+      EXPECT_TRUE(answer.has_value()) << answer.error().message;
+      EXPECT_EQ(answer->body, "admin api.test");
+      EXPECT_EQ(answer->header("x-host"), "api.test:" + std::to_string(secure.port()));
+      EXPECT_EQ(admin.idle_connections(), 1u);
+      EXPECT_EQ(w.server.connections(), 1u);
+    }
+    const Result<Response> unknown = co_await stranger.fetch(secure, request, w.soon());
+    EXPECT_EQ(unknown.error().code, Code::kUnauthorized) << "the certificate does not name 127.0.0.1";
+    const Result<Response> plain = co_await w.client.fetch(secure, request, w.soon());
+    EXPECT_FALSE(plain.has_value()) << "no answer in the clear";
+    admin.close_idle();
+  });
+}
+
 TEST(Client, RepeatsAHarmlessRequestOnANewConnection) {
   int requests = 0;
   World world([&requests](Request& request, Responder& responder) -> net::Task<void> {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/tls_session.h"
 
 namespace tidegate::net {
 namespace {
@@ -42,6 +43,9 @@ struct Stream::State final : Pollable {
   bool refuse(Result<void>& result) const;
   bool try_read(ReadOp& op);
   bool try_write(WriteOp& op);
+  bool try_read_tls(ReadOp& op);
+  bool try_write_tls(WriteOp& op);
+  void on_tls_events();
   void set_hung_up();
   void shut() {
     if (fd >= 0) ::close(std::exchange(fd, -1));
@@ -58,6 +62,9 @@ struct Stream::State final : Pollable {
   WriteOp* writing = nullptr;
   std::function<void()> hangup_callback;
   ConnectOp* connecting = nullptr;
+  HandshakeOp* shaking = nullptr;
+  std::unique_ptr<TlsSession> tls;  // null: plain
+  bool resetting = false;           // the peer shall not take what it got for complete
   TimePoint deadline = TimePoint::max();
   Timer timer;
 };
@@ -77,6 +84,26 @@ struct Stream::ConnectOp {
   Result<void> await_resume() { return std::move(result); }
 };
 
+// Over when both sides have agreed, or cannot.
+struct Stream::HandshakeOp {
+  State* state;
+  Result<void> result{};
+  std::coroutine_handle<> waiter = nullptr;
+
+  bool step() {
+    std::optional<Result<void>> over = state->tls->handshake();
+    if (over) result = *std::move(over);
+    return over.has_value();
+  }
+  bool await_ready() { return step(); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    state->shaking = this;
+    state->arm();
+  }
+  Result<void> await_resume() { return std::move(result); }
+};
+
 void Stream::State::on_events(std::uint32_t events) {
   if (fd < 0) return;
   if (connecting) {
@@ -87,9 +114,24 @@ void Stream::State::on_events(std::uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) may_read = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) may_write = true;
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) set_hung_up();
+  if (tls) {
+    on_tls_events();
+    return;
+  }
   // A resumed coroutine may close this stream; the state itself lives until the end of the round.
   if (may_write && writing) do_write();
   if (may_read && reading) do_read();
+}
+
+// What OpenSSL waits for need not be what the operation is called.
+void Stream::State::on_tls_events() {
+  tls->flush();
+  if (shaking) {
+    if (shaking->step()) std::exchange(shaking, nullptr)->waiter.resume();
+    return;
+  }
+  if (writing) do_write();
+  if (reading) do_read();
 }
 
 void Stream::State::set_hung_up() {
@@ -112,6 +154,8 @@ bool Stream::State::refuse(Result<void>& result) const {
 // True if the operation is over, with its result set.
 bool Stream::State::try_read(ReadOp& op) {
   if (refuse(op.result)) return true;
+  if (tls) [[unlikely]]
+    return try_read_tls(op);
   if (!may_read) return false;
   if (!op.data) {
     op.result = 0;
@@ -135,6 +179,8 @@ bool Stream::State::try_read(ReadOp& op) {
 
 bool Stream::State::try_write(WriteOp& op) {
   if (refuse(op.result)) return true;
+  if (tls) [[unlikely]]
+    return try_write_tls(op);
   iovec* pieces = op.pieces ? op.pieces : &op.single;
   while (op.count > 0) {
     if (pieces->iov_len == 0) {
@@ -171,6 +217,20 @@ bool Stream::State::try_write(WriteOp& op) {
   return op.count == 0;
 }
 
+bool Stream::State::try_read_tls(ReadOp& op) {
+  std::optional<Result<std::size_t>> got = tls->read(op.data, op.size);
+  if (got) op.result = *std::move(got);
+  return got.has_value();
+}
+
+bool Stream::State::try_write_tls(WriteOp& op) {
+  iovec* pieces = op.pieces ? op.pieces : &op.single;
+  std::optional<Result<void>> sent = tls->write(pieces, op.count);
+  if (op.pieces) op.pieces = pieces;
+  if (sent) op.result = *std::move(sent);
+  return sent.has_value();
+}
+
 void Stream::State::do_read() {
   if (!try_read(*reading)) return;
   std::exchange(reading, nullptr)->waiter.resume();
@@ -196,6 +256,10 @@ void Stream::State::fail_waiting(Code code, std::string_view message) {
     connecting->result = tidegate::fail(code, text());
     loop.resume_later(std::exchange(connecting, nullptr)->waiter);
   }
+  if (shaking) {
+    shaking->result = tidegate::fail(code, text());
+    loop.resume_later(std::exchange(shaking, nullptr)->waiter);
+  }
 }
 
 // A deadline that passed while nothing waited counts for whoever waits next.
@@ -204,7 +268,7 @@ void Stream::State::arm() {
 }
 
 void Stream::State::expire() {
-  if (reading || writing || connecting) fail_waiting(Code::kDeadline, "no progress in time with");
+  if (reading || writing || connecting || shaking) fail_waiting(Code::kDeadline, "no progress in time with");
 }
 
 bool Stream::ReadOp::await_ready() {
@@ -241,7 +305,8 @@ Stream::~Stream() { close(); }
 
 void Stream::close() {
   if (!state_) return;
-  TG_CHECK(!state_->reading && !state_->writing);
+  TG_CHECK(!state_->reading && !state_->writing && !state_->shaking);
+  if (state_->tls && !state_->aborted && !state_->resetting) state_->tls->say_goodbye();
   state_->shut();
   state_->timer.disarm();
   state_->hangup_callback = nullptr;
@@ -284,6 +349,30 @@ Task<Result<Stream>> Stream::connect(Loop& loop, Address peer, TimePoint deadlin
   co_return stream;
 }
 
+Task<Result<void>> Stream::accept_tls(const TlsServer& server, TimePoint deadline) {
+  State& s = *state_;
+  s.tls = TlsSession::accept(server, {s.fd, s.may_read, s.may_write, s.hung_up, s.peer});
+  return shake_hands(deadline);
+}
+
+Task<Result<void>> Stream::connect_tls(const TlsClient& client, std::string server_name, TimePoint deadline) {
+  State& s = *state_;
+  s.tls = TlsSession::connect(client, server_name, {s.fd, s.may_read, s.may_write, s.hung_up, s.peer});
+  return shake_hands(deadline);
+}
+
+Task<Result<void>> Stream::shake_hands(TimePoint deadline) {
+  Result<void> result{};
+  if (state_->refuse(result)) co_return result;
+  set_deadline(deadline);
+  HandshakeOp shake{state_.get()};
+  result = co_await shake;
+  set_deadline(TimePoint::max());
+  co_return result;
+}
+
+const TlsFacts* Stream::tls() const { return state_->tls ? &state_->tls->facts() : nullptr; }
+
 const Address& Stream::peer() const { return state_->peer; }
 
 Address Stream::local() const {
@@ -310,7 +399,8 @@ bool Stream::hung_up() const { return state_->hung_up; }
 
 void Stream::set_deadline(TimePoint deadline) {
   state_->deadline = deadline;
-  if (state_->timer.armed() || state_->reading || state_->writing) state_->timer.arm(deadline);
+  if (state_->timer.armed() || state_->reading || state_->writing || state_->shaking)
+    state_->timer.arm(deadline);
 }
 
 void Stream::abort() {
@@ -319,9 +409,16 @@ void Stream::abort() {
   state_->fail_waiting(Code::kCancelled, "gave up on");
 }
 
-void Stream::finish_writing() { ::shutdown(state_->fd, SHUT_WR); }
+void Stream::finish_writing() {
+  if (state_->tls) {
+    state_->tls->finish_writing();
+  } else {
+    ::shutdown(state_->fd, SHUT_WR);
+  }
+}
 
 void Stream::reset_on_close() {
+  state_->resetting = true;
   const linger at_once{1, 0};
   setsockopt(state_->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -27,6 +28,10 @@
 #include "net/task.h"
 
 namespace tidegate::net {
+
+class TlsClient;
+class TlsServer;
+struct TlsFacts;
 
 class Stream {
  public:
@@ -39,6 +44,15 @@ class Stream {
 
   // Takes the descriptor of a connected, non-blocking socket over.
   static Stream adopt(Loop& loop, int fd, const Address& peer);
+
+  // Speaks TLS from here on (tls.h), as the one who was called or the one who calls. `server_name` is what
+  // the server's certificate must name: a host or an IP address. Requires: nothing waits, nothing was read or
+  // written. After an error: close.
+  Task<Result<void>> accept_tls(const TlsServer& server, TimePoint deadline);
+  Task<Result<void>> connect_tls(const TlsClient& client, std::string server_name, TimePoint deadline);
+
+  // What the handshake agreed on; null without TLS.
+  const TlsFacts* tls() const;
 
   bool open() const { return state_ != nullptr; }
   const Address& peer() const;
@@ -64,8 +78,8 @@ class Stream {
   [[nodiscard]] bool on_hangup(std::function<void()> callback);
   bool hung_up() const;
 
-  // From here on, waiting past this time fails with kDeadline. TimePoint::max() waits for ever. After a write that failed
-  // so, nobody knows how much the peer got: close.
+  // From here on, waiting past this time fails with kDeadline. TimePoint::max() waits for ever. After a write
+  // that failed so, nobody knows how much the peer got: close.
   void set_deadline(TimePoint deadline);
 
   // Fails what waits now and whatever comes later with kCancelled.
@@ -80,6 +94,8 @@ class Stream {
  private:
   struct State;
   struct ConnectOp;
+  struct HandshakeOp;
+  Task<Result<void>> shake_hands(TimePoint deadline);
   explicit Stream(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
