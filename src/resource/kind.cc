@@ -8,6 +8,7 @@
 #include "resource/core.h"
 #include "resource/defaults.h"
 #include "resource/gateway.h"
+#include "resource/horizontal_pod_autoscaler.h"
 #include "resource/http_route.h"
 #include "resource/inference_model.h"
 #include "resource/inference_pool.h"
@@ -43,6 +44,7 @@ std::span<const Kind> kinds() {
       istio_gateway_kind(),
       gateway_kind(),
       http_route_kind(),
+      horizontal_pod_autoscaler_kind(),
   };
   return kKinds;
 }

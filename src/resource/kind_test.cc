@@ -442,6 +442,65 @@ TEST(Kinds, AreFoundByEveryNameKubectlUses) {
   EXPECT_EQ(find_kind_by_name(""), nullptr);
 }
 
+TEST(Admit, HorizontalPodAutoscaler) {
+  const std::string target = "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}\n";
+  const std::string pods = "  metrics:\n  - type: Pods\n    pods: {metric: {name: util}, target: ";
+  const std::string external = "  metrics:\n  - type: External\n    external: {metric: {name: q}, target: ";
+  const std::string resource = "  metrics:\n  - type: Resource\n    resource: {name: cpu, target: ";
+  check(
+      "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler",
+      {
+          {target + "  maxReplicas: 3\n", "accepted"},
+          {target + "  maxReplicas: 3\n" + pods + "{type: AverageValue, averageValue: 50}}\n", "accepted"},
+          // As arena writes it.
+          {target + "  maxReplicas: 3\n" + pods + "{type: Utilization, averageValue: 50}}\n", "accepted"},
+          {target + "  minReplicas: 4\n  maxReplicas: 3\n",
+           "spec.maxReplicas is 3, less than minReplicas 4; use at least that many"},
+          {target + "  maxReplicas: 0\n",
+           "spec.maxReplicas is 0; use a whole number of at least 1 and at most 2147483647"},
+          {target, "spec.maxReplicas is missing; it is required"},
+          {"  maxReplicas: 3\n", "spec.scaleTargetRef is missing; it is required"},
+          {target + "  maxReplicas: 3\n" + pods + "{type: AverageValue, averageValue: 0}}\n",
+           "spec.metrics[0].pods.target.averageValue is 0; use more than 0"},
+          {target + "  maxReplicas: 3\n" + pods + "{type: AverageValue, averageValue: -5}}\n",
+           "spec.metrics[0].pods.target.averageValue is -5; use more than 0"},
+          {target + "  maxReplicas: 3\n" + pods + "{type: Value, value: 5}}\n",
+           "spec.metrics[0].pods.target.value does not fit a metric of pods; use averageValue\n"
+           "spec.metrics[0].pods.target.averageValue is missing; it is required"},
+          {target + "  maxReplicas: 3\n" + resource + "{type: Utilization, averageUtilization: 0}}\n",
+           "spec.metrics[0].resource.target.averageUtilization is 0; use a whole number of at least 1 and at "
+           "most 2147483647"},
+          {target + "  maxReplicas: 3\n" + resource + "{type: Utilization}}\n",
+           "spec.metrics[0].resource.target.averageUtilization is missing; set it, or averageValue"},
+          {target + "  maxReplicas: 3\n" + external + "{type: Value}}\n",
+           "spec.metrics[0].external.target.value is missing; set it, or averageValue"},
+          {target + "  minReplicas: 0\n  maxReplicas: 3\n" + external + "{type: Value, value: 5}}\n",
+           "accepted"},
+          {target + "  minReplicas: 0\n  maxReplicas: 3\n" + pods +
+               "{type: AverageValue, averageValue: 5}}\n",
+           "spec.minReplicas is 0, and no metric could wake the workload again; add an Object or External "
+           "metric, or the annotation tidegate.dev/scaling-rule: demand"},
+          {target + "  maxReplicas: 3\n  metrics:\n  - {type: Pods}\n",
+           "spec.metrics[0].pods is missing; it is required"},
+          {target + "  maxReplicas: 3\n  behavior: {scaleUp: {stabilizationWindowSeconds: 4000}}\n",
+           "spec.behavior.scaleUp.stabilizationWindowSeconds is 4000; use 0 to 3600"},
+          {target + "  maxReplicas: 3\n  behavior: {scaleUp: {policies: [{type: Pods, value: 1, "
+                    "periodSeconds: 1801}]}}\n",
+           "spec.behavior.scaleUp.policies[0].periodSeconds is 1801; use 1 to 1800"},
+          {target + "  maxReplicas: 3\n  behavior: {scaleUp: {policies: []}}\n",
+           "spec.behavior.scaleUp.policies has 0 items; use 1 to 100"},
+          {target + "  maxReplicas: 3\n  behavior: {scaleDown: {selectPolicy: Most}}\n",
+           "spec.behavior.scaleDown.selectPolicy is \"Most\"; use Max, Min or Disabled"},
+      });
+  check("apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler",
+        {
+            {target + "  maxReplicas: 3\n  targetCPUUtilizationPercentage: 60\n", "accepted"},
+            {target + "  maxReplicas: 3\n  targetCPUUtilizationPercentage: 0\n",
+             "spec.targetCPUUtilizationPercentage is 0; use a whole number of at least 1 and at most "
+             "2147483647"},
+        });
+}
+
 TEST(Conditions, MoveTheirTimeOnlyWhenTheStatusFlips) {
   Json list;
   EXPECT_TRUE(set_condition(list, {"Ready", "True", "Up", "is up"}, "t1"));

@@ -6,7 +6,9 @@
 
 #include "resource/asm_mesh_config.h"
 #include "resource/core.h"
+#include "resource/fields.h"
 #include "resource/gateway.h"
+#include "resource/horizontal_pod_autoscaler.h"
 #include "resource/http_route.h"
 #include "resource/inference_model.h"
 #include "resource/inference_pool.h"
@@ -268,6 +270,45 @@ TEST(View, CoreKinds) {
   EXPECT_EQ(node->allocatable.at("cpu").whole(), 8);
   EXPECT_EQ(node->internal_ip, "127.0.0.1");
   EXPECT_EQ(node->taints[0].effect, "NoSchedule");
+}
+
+TEST(View, HorizontalPodAutoscalerOfEitherVersion) {
+  const auto old = stored(
+      "apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: "
+      "{scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}, maxReplicas: 3, "
+      "targetCPUUtilizationPercentage: 60}");
+  const auto v1 = HorizontalPodAutoscaler::from(*old);
+  ASSERT_TRUE(v1) << describe(v1.error());
+  ASSERT_EQ(v1->metrics.size(), 1u);
+  EXPECT_EQ(v1->metrics[0].name, "cpu");
+  EXPECT_EQ(v1->metrics[0].target.utilization, 60);
+  EXPECT_EQ(v1->min_replicas, 1);
+
+  // There and back, with everything v1 has no field for.
+  const auto rich = stored(
+      "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec:\n"
+      "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}\n  maxReplicas: 3\n  metrics:\n"
+      "  - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}\n"
+      "  - {type: Pods, pods: {metric: {name: u}, target: {type: AverageValue, averageValue: '50'}}}\n"
+      "  - {type: External, external: {metric: {name: q, selector: {matchLabels: {a: b}}}, target: {type: "
+      "Value, value: '5'}}}\n"
+      "  - {type: Object, object: {metric: {name: o}, describedObject: {kind: Service, name: s}, target: "
+      "{type: AverageValue, averageValue: '7'}}}\n"
+      "  behavior: {scaleDown: {stabilizationWindowSeconds: 5}}\n");
+  Json as_v1 = horizontal_pod_autoscaler_as("v1", rich->json());
+  EXPECT_EQ(as_v1["apiVersion"], "autoscaling/v1");
+  EXPECT_EQ(as_v1["spec"]["targetCPUUtilizationPercentage"], 70);
+  EXPECT_FALSE(as_v1["spec"].contains("metrics"));
+  const Json back = horizontal_pod_autoscaler_as("v2", as_v1);
+  EXPECT_TRUE(same_content(back["spec"], rich->json()["spec"])) << back.dump(2);
+
+  const auto view = HorizontalPodAutoscaler::from(*rich);
+  ASSERT_TRUE(view);
+  ASSERT_TRUE(view->behavior);
+  EXPECT_EQ(view->behavior->down.window_s, 5);
+  EXPECT_EQ(view->behavior->up.window_s, 0);
+  ASSERT_EQ(view->behavior->up.policies.size(), 2u);
+  EXPECT_EQ(view->behavior->down.policies.size(), 1u);
 }
 
 TEST(View, Base64) {
