@@ -188,7 +188,7 @@ Result<void> Home::start() {
         const auto tone = notice.kind == Kind::kProblem ? Line::Tone::kBad
                           : notice.kind == Kind::kReady ? Line::Tone::kGood
                                                         : Line::Tone::kPlain;
-        s.say({tone, "pod " + notice.pod.text(), notice.text});
+        s.say({tone, notice.node.empty() ? "pod " + notice.pod.text() : "node " + notice.node, notice.text});
       });
   if (auto started = s.machine->start(); !started) return started;
 

@@ -162,6 +162,43 @@ spec: {containers: [{name: main, image: busybox, command: [sleep, "9"], envFrom:
   home.stop();
 }
 
+// A Node of a pool, and a pod bound to it.
+void write_node(const fs::path& files, const std::string& metadata) {
+  std::ofstream(files / "node.yaml", std::ios::trunc)
+      << "apiVersion: v1\nkind: Node\nmetadata: {name: cloud-1" << metadata
+      << "}\nspec: {providerID: local://elastic/cloud-1}\n"
+         "status: {allocatable: {cpu: 4, memory: 8Gi, pods: 10}}\n";
+}
+
+TEST_F(HomeTest, RunsThePodsOfAPoolsMachine) {
+  write_node(folder_ / "files", "");
+  std::ofstream(folder_ / "files" / "pod.yaml") << R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: guest}
+spec:
+  nodeSelector: {kubernetes.io/hostname: cloud-1}
+  terminationGracePeriodSeconds: 2
+  containers: [{name: main, image: busybox, command: [sh, -c, "exec sleep 600"]}]
+)";
+  Home home(options(), clock_, [&](const Line& line) { ear_.hear(line); });
+  ASSERT_TRUE(home.start().has_value());
+  ASSERT_TRUE(ear_.heard("node cloud-1: is up")) << ear_.all();
+  ASSERT_TRUE(ear_.heard("pod default/guest: ready after")) << ear_.all();
+  write_node(folder_ / "files", ", annotations: {tidegate.dev/fail: link-down}");
+  ASSERT_TRUE(ear_.heard("node cloud-1: is no longer heard of")) << ear_.all();
+  write_node(folder_ / "files", "");
+  ASSERT_TRUE(ear_.heard("node cloud-1: is back")) << ear_.all();
+  write_node(folder_ / "files", ", annotations: {tidegate.dev/fail: crash}");
+  ASSERT_TRUE(ear_.heard("node cloud-1: crashed")) << ear_.all();
+  write_node(folder_ / "files", "");
+  ASSERT_TRUE(ear_.heard("pod default/guest: ready after", 2)) << ear_.all();
+  fs::remove(folder_ / "files" / "node.yaml");
+  ASSERT_TRUE(ear_.heard("node cloud-1: is gone")) << ear_.all();
+  ASSERT_TRUE(ear_.heard("pod default/guest: is being deleted")) << ear_.all();
+  home.stop();
+}
+
 TEST_F(HomeTest, TwoHomesDoNotShareAFolder) {
   Home first(options(), clock_, [](const Line&) {});
   ASSERT_TRUE(first.start().has_value());

@@ -12,7 +12,7 @@
 #include "cluster/informer.h"
 #include "machine/address_pool.h"
 #include "machine/log_reader.h"
-#include "machine/node.h"
+#include "machine/node_keeper.h"
 #include "machine/pod_runner.h"
 #include "machine/sweep.h"
 #include "resource/fields.h"
@@ -47,16 +47,19 @@ struct Machine::State {
         options(std::move(the_options)),
         clock(the_clock),
         notify(std::move(the_notify)),
-        heartbeat(loop, [this] { beat(true); }),
+        events(client, clock),
+        heartbeat(loop, [this] { beat(); }),
         usage_timer(loop, [this] { look_at_usage(); }) {}
 
   Result<void> prepare();
-  Result<void> register_node();
-  void write_node_status(bool ready);
-  void beat(bool ready);
+  void beat();
+  void on_node(const ObjectPtr& object, bool deleted);
+  void run_pods_of(const std::string& node);
+  void forget_pods_of(const std::string& node);
+  void after_link_loss(const std::string& node);
   void look_at_usage();
   void on_pod(ObjectPtr object, bool deleted);
-  void add(const ObjectPtr& object);
+  void add(const ObjectPtr& object, const HostedNode& node);
   net::Task<void> close_all(Duration grace);
   void sweep_gone();
   void remove_old_folders();
@@ -68,7 +71,7 @@ struct Machine::State {
   const resource::Kind* pod_kind = nullptr;
   const resource::Kind* node_kind = nullptr;
   HomePaths home;
-  Capacity capacity;
+  cluster::EventRecorder events;
 
   net::Loop loop;
   net::TaskGroup tasks;
@@ -79,13 +82,16 @@ struct Machine::State {
   std::unique_ptr<ImageMap> images;
   std::unique_ptr<AddressPool> addresses;
   std::unique_ptr<Surroundings> around;
+  std::unique_ptr<NodeKeeper> nodes;                          // the loop's thread only
   std::map<std::string, std::shared_ptr<PodRunner>> runners;  // by uid; the loop's thread only
   bool closing = false;                                       // the loop's thread only
   bool cleaned = false;                                       // the loop's thread only
   net::TaskGroup closer;
 
-  std::unique_ptr<cluster::Informer> informer;
+  std::unique_ptr<cluster::Informer> informer;  // of pods
+  std::unique_ptr<cluster::Informer> node_informer;
   std::jthread informer_thread;
+  std::jthread node_informer_thread;
   std::thread loop_thread;
 };
 
@@ -107,34 +113,19 @@ Result<void> Machine::State::prepare() {
   auto pool = AddressPool::make(options.pod_range, read_cursor(home.data_dir));
   if (!pool) return tl::unexpected(pool.error());
   addresses = std::make_unique<AddressPool>(*std::move(pool));
+  auto node_addresses = AddressPool::make(options.node_range);
+  if (!node_addresses) return tl::unexpected(node_addresses.error());
+  around = std::make_unique<Surroundings>(
+      Surroundings{loop, tasks, worker, client, events, clock, options, home, *images, notify});
+  nodes = std::make_unique<NodeKeeper>(*around, *std::move(node_addresses));
   if (const std::size_t ended = sweep_leftovers(home.data_dir); ended > 0) {
     log::warning("machine", "ended processes that an earlier run left behind", {{"count", ended}});
   }
   return write_shims(home);
 }
 
-Result<void> Machine::State::register_node() {
-  capacity = node_capacity(options);
-  auto created = client.create(*node_kind, node_document(options, capacity));
-  if (!created && created.error().code != Code::kConflict) return tl::unexpected(created.error());
-  write_node_status(true);
-  return {};
-}
-
-void Machine::State::write_node_status(bool ready) {
-  for (int tries = 0; tries < 5; ++tries) {
-    const auto node = client.get(*node_kind, {"", options.node});
-    if (!node) return;
-    Json document = (*node)->json();
-    document["status"] = node_status(capacity, (*node)->json(), ready, clock.wall());
-    const auto written = client.update_status(*node_kind, std::move(document));
-    if (written || written.error().code != Code::kConflict) return;
-  }
-}
-
-void Machine::State::beat(bool ready) {
-  worker.post("node", [this, ready] { write_node_status(ready); });
-  if (!ready) return;
+void Machine::State::beat() {
+  nodes->beat();
   heartbeat.arm(loop.now() + options.heartbeat);
   if (!usage_timer.armed()) look_at_usage();
   sweep_gone();
@@ -142,6 +133,82 @@ void Machine::State::beat(bool ready) {
     cleaned = true;
     worker.post([this] { remove_old_folders(); });
   }
+}
+
+void Machine::State::on_node(const ObjectPtr& object, bool deleted) {
+  if (closing) return;
+  const std::string& name = object->name();
+  const auto say = [&](Notice::Kind kind, const char* text) { notify({kind, {}, text, name}); };
+  switch (nodes->on_node(object, deleted)) {
+    case NodeChange::kNone:
+      return;
+    case NodeChange::kJoined:
+      if (name != options.node) say(Notice::Kind::kInfo, "is up");
+      run_pods_of(name);
+      break;
+    case NodeChange::kLeft:
+      say(Notice::Kind::kInfo, "is gone");
+      forget_pods_of(name);
+      break;
+    case NodeChange::kLinkLost:
+      say(Notice::Kind::kProblem, "is no longer heard of (tidegate.dev/fail)");
+      for (const auto& [uid, runner] : runners) {
+        if (runner->node() == name) runner->set_link(false);
+      }
+      break;
+    case NodeChange::kCrashed:
+      say(Notice::Kind::kProblem, "crashed (tidegate.dev/fail)");
+      for (const auto& [uid, runner] : std::map(runners)) {
+        if (runner->node() != name) continue;
+        runner->set_link(false);
+        runner->close(Duration::zero());
+        runner->kill();
+      }
+      break;
+    case NodeChange::kBack:
+      say(Notice::Kind::kInfo, "is back");
+      after_link_loss(name);
+      break;
+  }
+  usage.set_nodes(nodes->names());
+}
+
+// Pods that were bound before their node was known here, or while nothing was heard of it.
+void Machine::State::run_pods_of(const std::string& node) {
+  if (!informer) return;
+  for (const ObjectPtr& pod : informer->list()) {
+    if (resource::text(pod->json(), "spec.nodeName") == node) on_pod(pod, false);
+  }
+}
+
+// The node is no more: what ran there is ended in good order, and goes.
+void Machine::State::forget_pods_of(const std::string& node) {
+  std::vector<cluster::Key> keys;
+  for (const ObjectPtr& pod : informer->list()) {
+    if (resource::text(pod->json(), "spec.nodeName") == node) keys.push_back(cluster::key_of(*pod));
+  }
+  for (const auto& [uid, runner] : runners) {
+    if (runner->node() == node) runner->set_link(true);
+  }
+  worker.post([this, keys = std::move(keys)] {
+    for (const cluster::Key& key : keys) (void)client.remove(*pod_kind, key);
+  });
+}
+
+// What was removed meanwhile ends now; the rest is reported as it is.
+void Machine::State::after_link_loss(const std::string& node) {
+  for (const auto& [uid, runner] : std::map(runners)) {
+    if (runner->node() != node) continue;
+    runner->set_link(true);
+    const ObjectPtr present = informer->get(runner->key());
+    if (present == nullptr || present->metadata().uid != uid) {
+      runner->close(Duration::zero());
+    } else {
+      runner->update(present);
+    }
+  }
+  sweep_gone();
+  run_pods_of(node);
 }
 
 void Machine::State::look_at_usage() {
@@ -174,9 +241,16 @@ void Machine::State::remove_old_folders() {
 void Machine::State::on_pod(ObjectPtr object, bool deleted) {
   const std::string& uid = object->metadata().uid;
   const auto found = runners.find(uid);
+  const HostedNode* const node = nodes->find(resource::text(object->json(), "spec.nodeName"));
+  if (node != nullptr && node->failure != Failure::kNone) return;  // looked at again when the node is back
   if (found == runners.end()) {
+    if (deleted || closing || node == nullptr) return;
     const std::string phase = resource::text(object->json(), "status.phase");
-    if (!deleted && !closing && phase != "Succeeded" && phase != "Failed") add(object);
+    if (phase != "Succeeded" && phase != "Failed") {
+      add(object, *node);
+    } else if (!object->metadata().deletion_timestamp.empty()) {
+      worker.post([this, key = cluster::key_of(*object)] { (void)client.remove(*pod_kind, key, true); });
+    }
     return;
   }
   if (deleted) {
@@ -188,7 +262,7 @@ void Machine::State::on_pod(ObjectPtr object, bool deleted) {
   sweep_gone();
 }
 
-void Machine::State::add(const ObjectPtr& object) {
+void Machine::State::add(const ObjectPtr& object, const HostedNode& node) {
   const auto pod = resource::Pod::from(*object);
   if (!pod) {
     notify({Notice::Kind::kProblem, cluster::key_of(*object), "cannot be read: " + describe(pod.error())});
@@ -200,7 +274,8 @@ void Machine::State::add(const ObjectPtr& object) {
     return;
   }
   write_cursor(home.data_dir, addresses->cursor());
-  auto runner = std::make_shared<PodRunner>(*around, object, plan_pod(*pod), *ip);
+  auto runner =
+      std::make_shared<PodRunner>(*around, object, plan_pod(*pod), PodPlace{*ip, node.address, node.name});
   runners[object->metadata().uid] = runner;
   runner->start();
 }
@@ -229,7 +304,7 @@ net::Task<void> Machine::State::close_all(Duration grace) {
     co_await alarm.after(std::chrono::milliseconds(10));
   }
   co_await tasks.wait_empty();
-  beat(false);
+  nodes->say_closing();
   loop.stop();
 }
 
@@ -242,30 +317,34 @@ Machine::~Machine() { stop(Duration::zero()); }
 Result<void> Machine::start() {
   State& s = *state_;
   if (auto prepared = s.prepare(); !prepared) return prepared;
-  if (auto registered = s.register_node(); !registered) return registered;
-  s.around = std::make_unique<Surroundings>(
-      Surroundings{s.loop, s.tasks, s.worker, s.client, s.clock, s.options, s.home, *s.images, s.notify});
+  if (auto registered = s.nodes->register_home(); !registered) return registered;
   s.worker.start();
-  s.usage.set_nodes({s.options.node});
-  s.loop.post([&s] { s.beat(true); });
-  s.loop_thread = std::thread([&s] { s.loop.run(); });
   s.informer =
       std::make_unique<cluster::Informer>(s.client, *s.pod_kind, [&s](const cluster::Change& change) {
-        const resource::Object& object = change.object();
-        if (resource::text(object.json(), "spec.nodeName") != s.options.node) return;
+        if (resource::text(change.object().json(), "spec.nodeName").empty()) return;
         s.loop.post([&s, object = change.after != nullptr ? change.after : change.before,
                      deleted = change.after == nullptr] { s.on_pod(object, deleted); });
       });
-  s.informer_thread =
-      std::jthread([informer = s.informer.get()](std::stop_token stop) { informer->run(stop); });
+  s.node_informer =
+      std::make_unique<cluster::Informer>(s.client, *s.node_kind, [&s](const cluster::Change& change) {
+        s.loop.post([&s, object = change.after != nullptr ? change.after : change.before,
+                     deleted = change.after == nullptr] { s.on_node(object, deleted); });
+      });
+  s.loop.post([&s] { s.beat(); });
+  s.loop_thread = std::thread([&s] { s.loop.run(); });
+  const auto run = [](cluster::Informer* informer) {
+    return std::jthread([informer](std::stop_token stop) { informer->run(stop); });
+  };
+  s.informer_thread = run(s.informer.get());
+  s.node_informer_thread = run(s.node_informer.get());
   return {};
 }
 
 void Machine::stop(Duration grace) {
   State& s = *state_;
   if (!s.loop_thread.joinable()) return;
-  s.informer_thread.request_stop();
-  s.informer_thread.join();
+  for (std::jthread* thread : {&s.informer_thread, &s.node_informer_thread}) thread->request_stop();
+  for (std::jthread* thread : {&s.informer_thread, &s.node_informer_thread}) thread->join();
   s.loop.post([&s, grace] { s.closer.spawn(s.close_all(grace)); });
   s.loop_thread.join();
   s.worker.stop();

@@ -1,5 +1,6 @@
-// The embedded home's kubelet for one node: registers the node, watches the pods bound to it and runs them as
-// child processes.
+// The embedded home's kubelet, for its own node and for every modelled machine of a NodePool (node_keeper.h
+// says which those are): keeps the nodes' standing, watches the pods bound to them and runs them as child
+// processes.
 //
 // It sees nothing but the client port, so it serves the embedded home and a real API server alike.
 //
@@ -32,6 +33,7 @@ struct MachineOptions {
   EngineMode engine = EngineMode::kSimulate;
   std::vector<std::string> image_rules;  // see image.h
   std::string pod_range = "127.64.0.0/10";
+  std::string node_range = "127.63.0.0/16";   // addresses of hosted nodes other than the home
   std::map<std::string, std::string> claims;  // PersistentVolumeClaim -> folder
   std::map<std::string, std::string> paths;   // where paths of the images are here: "/model" -> folder
   std::string cpu;                            // quantities the node offers; empty: what this machine has
@@ -44,12 +46,13 @@ struct MachineOptions {
   LogLimits logs;
 };
 
-// For the terminal: one line about one pod.
+// For the terminal: one line about one pod or node.
 struct Notice {
   enum class Kind { kInfo, kReady, kProblem };
   Kind kind = Kind::kInfo;
   cluster::Key pod;
   std::string text;
+  std::string node{};  // if it is about a node
 };
 
 class Machine {

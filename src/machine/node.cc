@@ -3,6 +3,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "resource/fields.h"
@@ -24,6 +26,12 @@ constexpr Standing kPressures[] = {
     {"DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
     {"PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
 };
+
+bool is_ours(const std::string& type) {
+  const auto* const end = std::end(kPressures);
+  return type == "Ready" ||
+         std::any_of(kPressures, end, [&](const Standing& each) { return type == each.type; });
+}
 
 std::string architecture(const utsname& system) {
   return std::string_view(system.machine) == "aarch64" ? "arm64" : "amd64";
@@ -56,31 +64,40 @@ Capacity node_capacity(const MachineOptions& options) {
   return capacity;
 }
 
-Json node_document(const MachineOptions& options, const Capacity& capacity) {
+std::map<std::string, std::string> node_labels(const MachineOptions& options, const std::string& node) {
   utsname system{};
   uname(&system);
-  Json labels{{"kubernetes.io/hostname", options.node},
-              {"kubernetes.io/os", "linux"},
-              {"kubernetes.io/arch", architecture(system)}};
-  for (const auto& [name, value] : options.labels) labels[name] = value;
+  std::map<std::string, std::string> labels{{"kubernetes.io/hostname", node},
+                                            {"kubernetes.io/os", "linux"},
+                                            {"kubernetes.io/arch", architecture(system)}};
+  if (node == options.node) {
+    for (const auto& [name, value] : options.labels) labels[name] = value;
+  }
+  return labels;
+}
+
+Json node_document(const MachineOptions& options, const Capacity& capacity) {
   Json document = Json::object();
   document["apiVersion"] = "v1";
   document["kind"] = "Node";
-  document["metadata"] = Json{{"name", options.node}, {"labels", std::move(labels)}};
+  document["metadata"] = Json{{"name", options.node}, {"labels", node_labels(options, options.node)}};
   document["spec"] = Json::object();
   document["status"] = Json{{"capacity", capacity}, {"allocatable", capacity}};
   return document;
 }
 
-Json node_status(const Capacity& capacity, const Json& before, bool ready, WallTime now) {
+Json node_status(const NodeReport& report, const Json& before, WallTime now) {
   utsname system{};
   uname(&system);
   Json status = Json::object();
-  status["capacity"] = capacity;
-  status["allocatable"] = capacity;
-  status["addresses"] =
-      Json::array({Json{{"type", "InternalIP"}, {"address", "127.0.0.1"}},
-                   Json{{"type", "Hostname"}, {"address", resource::text(before, "metadata.name")}}});
+  if (const Json* present = resource::find(before, "status")) status = *present;
+  const bool from_pool = !resource::text(before, "spec.providerID").empty();
+  if (report.capacity && !from_pool) {
+    status["capacity"] = *report.capacity;
+    status["allocatable"] = *report.capacity;
+  }
+  status["addresses"] = Json::array({Json{{"type", "InternalIP"}, {"address", report.address}},
+                                     Json{{"type", "Hostname"}, {"address", report.name}}});
   status["nodeInfo"] = Json{{"kernelVersion", system.release},
                             {"osImage", "tidegate home"},
                             {"operatingSystem", "linux"},
@@ -91,8 +108,14 @@ Json node_status(const Capacity& capacity, const Json& before, bool ready, WallT
   for (const Standing& pressure : kPressures) {
     conditions.push_back(condition_now(before, pressure.type, false, pressure.reason, pressure.message, now));
   }
-  conditions.push_back(condition_now(before, "Ready", ready, ready ? "KubeletReady" : "KubeletStopped",
-                                     ready ? "the home runs pods" : "the home is closing", now));
+  conditions.push_back(
+      condition_now(before, "Ready", report.ready, report.ready ? "KubeletReady" : "KubeletStopped",
+                    report.ready ? "kubelet is posting ready status" : "the home is closing", now));
+  if (const Json* others = resource::find_array(before, "status.conditions")) {
+    for (const Json& other : *others) {
+      if (!is_ours(resource::text(other, "type"))) conditions.push_back(other);
+    }
+  }
   status["conditions"] = std::move(conditions);
   return status;
 }

@@ -47,6 +47,7 @@ struct ContainerPlan {
   std::optional<ProbePlan> liveness;
   std::optional<ProbePlan> pre_stop;      // exec or httpGet
   std::optional<Duration> pre_stop_wait;  // sleep
+  bool has_pre_stop() const { return pre_stop.has_value() || pre_stop_wait.has_value(); }
 };
 
 enum class RestartPolicy { kAlways, kOnFailure, kNever };

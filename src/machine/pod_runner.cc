@@ -24,8 +24,8 @@ using resource::Json;
 
 constexpr Duration kStepMin =
     std::chrono::milliseconds(10);  // a state machine that spins would burn the machine
-constexpr const char* kHostIp = "127.0.0.1";
 constexpr int kOldLogsKept = 2;
+constexpr const char* kMountField = "volumes";  // marks an error of the preparation as a mount's
 
 // How the worker reads ConfigMaps and Secrets of a namespace.
 DataLookup lookup_in(cluster::Client& client, const std::string& namespace_) {
@@ -127,7 +127,7 @@ struct PodRunner::Prepared {
   fs::path log_dir;
 };
 
-PodRunner::PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan plan, std::string pod_ip)
+PodRunner::PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan plan, PodPlace place)
     : around_(around),
       object_(std::move(object)),
       life_(plan,
@@ -136,7 +136,7 @@ PodRunner::PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan p
               for (const ContainerPlan& c : plan.containers) choices.push_back(choose(around.images, c));
               return choices;
             }()),
-      pod_ip_(std::move(pod_ip)),
+      place_(std::move(place)),
       started_(around.clock.wall()),
       timer_(around.loop, [this] { step(); }),
       running_(plan.containers.size()),
@@ -157,11 +157,33 @@ void PodRunner::say(Notice::Kind kind, std::string text) const {
   around_.notify({kind, key(), std::move(text)});
 }
 
+void PodRunner::tell(bool warning, std::size_t container, const char* reason, std::string message) const {
+  if (!link_up_ || closed_) return;
+  const ContainerPlan& plan = life_.plan().containers[container];
+  auto note = warning ? cluster::warning(*object_, reason, std::move(message))
+                      : cluster::normal(*object_, reason, std::move(message));
+  const std::string list = plan.init ? "spec.initContainers{" : "spec.containers{";
+  around_.events.note(std::move(note).from("kubelet", node()).at(list + plan.spec.name + "}"));
+}
+
+void PodRunner::tell_stop(std::size_t container) {
+  const std::string& why = life_.containers()[container].stop_reason;
+  const std::string& name = life_.plan().containers[container].spec.name;
+  tell(false, container, "Killing", why.empty() ? "Stopping container " + name : why + ", will be restarted");
+}
+
+void PodRunner::tell_probe(std::size_t container, ProbeRole role, const ProbeResult& result) const {
+  const char* which = role == ProbeRole::kStartup     ? "Startup"
+                      : role == ProbeRole::kReadiness ? "Readiness"
+                                                      : "Liveness";
+  tell(true, container, "Unhealthy", std::string(which) + " probe failed: " + result.message);
+}
+
 void PodRunner::start() {
   for (const ContainerPlan& container : life_.plan().containers) {
     const ImageChoice choice = choose(around_.images, container);
     const bool known = choice.run_as != RunAs::kUnknown;
-    say(known ? Notice::Kind::kInfo : Notice::Kind::kProblem, "at " + pod_ip_ + ", container " +
+    say(known ? Notice::Kind::kInfo : Notice::Kind::kProblem, "at " + pod_ip() + ", container " +
                                                                   container.spec.name + ": image " +
                                                                   container.spec.image + " " + choice.why);
   }
@@ -192,10 +214,15 @@ std::vector<UsageTarget> PodRunner::running() const {
   for (std::size_t i = 0; i < running_.size(); ++i) {
     if (!running_[i]) continue;
     const Child& child = running_[i]->child;
-    targets.push_back(
-        {key(), around_.options.node, life_.plan().containers[i].spec.name, child.pid, child.started});
+    targets.push_back({key(), node(), life_.plan().containers[i].spec.name, child.pid, child.started});
   }
   return targets;
+}
+
+void PodRunner::set_link(bool up) {
+  if (std::exchange(link_up_, up) == up || !up) return;
+  reported_.reset();  // whatever others wrote meanwhile
+  report();
 }
 
 void PodRunner::kill() {
@@ -224,9 +251,11 @@ void PodRunner::perform(const Order& order) {
       prepare_start(order.container, order.run);
       break;
     case Order::Verb::kPreStop:
+      tell_stop(order.container);
       around_.tasks.spawn(pre_stop(shared_from_this(), order.container, order.run));
       break;
     case Order::Verb::kTerminate:
+      if (!life_.plan().containers[order.container].has_pre_stop()) tell_stop(order.container);
       if (running) signal_group(running->child, SIGTERM);
       break;
     case Order::Verb::kKill:
@@ -246,7 +275,7 @@ void PodRunner::perform(const Order& order) {
 // On the worker: references, volumes and ports; then back on the loop: the process.
 void PodRunner::prepare_start(std::size_t container, int run) {
   const PodPlan plan = life_.plan();
-  const PodPlace place{pod_ip_, kHostIp, around_.options.node};
+  const PodPlace place = place_;
   around_.worker.post([around = &around_, plan, place, container, run, dir = pod_dir(),
                        self = weak_from_this()] {
     const ContainerPlan& part = plan.containers[container];
@@ -260,7 +289,7 @@ void PodRunner::prepare_start(std::size_t container, int run) {
       auto variables = resolve_environment(plan, part.spec, place, lookup);
       if (!variables) return tl::unexpected(variables.error());
       auto mounts = prepare_volumes(plan, part.spec, dir, around->options.claims, lookup);
-      if (!mounts) return tl::unexpected(mounts.error());
+      if (!mounts) return tl::unexpected(Error{mounts.error().code, kMountField, mounts.error().message});
       mounts->insert(around->options.paths.begin(), around->options.paths.end());
       const ImageChoice choice = choose(around->images, part);
       auto command =
@@ -288,11 +317,16 @@ void PodRunner::launch(std::size_t container, int run, Result<Prepared> prepared
   if (!prepared) {
     const char* reason =
         prepared.error().code == Code::kConflict ? "PortInUse" : "CreateContainerConfigError";
+    const bool mount = prepared.error().field == kMountField;
+    if (mount) prepared.error().field.clear();
+    tell(true, container, mount ? "FailedMount" : "Failed",
+         (mount ? "" : "Error: ") + describe(prepared.error()));
     life_.start_failed(container, reason, describe(prepared.error()), now());
     return step();
   }
   auto child = spawn(prepared->command);
   if (!child) {
+    tell(true, container, "Failed", "Error: failed to start container: " + describe(child.error()));
     life_.start_failed(container, "RunContainerError", describe(child.error()), now());
     return step();
   }
@@ -304,6 +338,10 @@ void PodRunner::launch(std::size_t container, int run, Result<Prepared> prepared
   running_[container] = running;
   commands_[container] = std::move(prepared->command);
   life_.started(container, now());
+  const resource::Container& spec = life_.plan().containers[container].spec;
+  tell(false, container, "Pulled", "Container image \"" + spec.image + "\" already present on machine");
+  tell(false, container, "Created", "Created container: " + spec.name);
+  tell(false, container, "Started", "Started container " + spec.name);
   around_.tasks.spawn(pump(running, false));
   around_.tasks.spawn(pump(running, true));
   around_.tasks.spawn(wait_exit(shared_from_this(), container, run, running));
@@ -350,6 +388,10 @@ net::Task<void> PodRunner::wait_exit([[maybe_unused]] std::shared_ptr<PodRunner>
 net::Task<void> PodRunner::probe([[maybe_unused]] std::shared_ptr<PodRunner> self, std::size_t container,
                                  ProbeRole role, int run, ProbePlan plan) {
   const ProbeResult result = co_await check(container, std::move(plan));
+  // Early tries are off the record and not worth an event.
+  const bool on_record = life_.containers()[container].probes[static_cast<std::size_t>(role)].on_record;
+  if (!result.success && on_record && life_.containers()[container].run == run && !life_.deleting())
+    tell_probe(container, role, result);
   life_.probed(container, role, run, result.success, result.message, now());
   if (result.success && role != ProbeRole::kLiveness &&
       life_.containers()[container].probes[1].successes == 1) {
@@ -359,7 +401,8 @@ net::Task<void> PodRunner::probe([[maybe_unused]] std::shared_ptr<PodRunner> sel
 }
 
 net::Task<ProbeResult> PodRunner::check(std::size_t container, ProbePlan plan) {
-  if (plan.kind != ProbeKind::kExec) co_return co_await probe_network(around_.loop, std::move(plan), pod_ip_);
+  if (plan.kind != ProbeKind::kExec)
+    co_return co_await probe_network(around_.loop, std::move(plan), pod_ip());
   Command command = *commands_[container];
   command.argv = plan.command;
   command.quiet = true;
@@ -399,6 +442,7 @@ net::Task<void> PodRunner::pre_stop([[maybe_unused]] std::shared_ptr<PodRunner> 
     ProbePlan hook = *plan.pre_stop;
     hook.timeout = life_.plan().grace;
     const ProbeResult result = co_await check(container, std::move(hook));
+    if (!result.success) tell(true, container, "FailedPreStopHook", "PreStopHook failed: " + result.message);
     if (!result.success)
       say(Notice::Kind::kProblem, "preStop of " + plan.spec.name + " failed: " + result.message);
   }
@@ -441,6 +485,16 @@ void PodRunner::tell_changes() {
     const bool waits =
         state.phase == ContainerState::Phase::kWaiting && !state.message.empty() && !life_.deleting();
     const std::string text = waits ? state.reason + ": " + state.message : std::string();
+    if (waits && state.reason == "CrashLoopBackOff" && text != told_waiting_[i]) {
+      const ContainerPlan& plan = life_.plan().containers[i];
+      tell(true, i, "BackOff",
+           "Back-off restarting failed container " + plan.spec.name + " in pod " + key().name + "_" +
+               key().namespace_ + "(" + uid() + ")");
+    }
+    if (waits && state.hopeless && text != told_waiting_[i]) {
+      const std::string& image = life_.plan().containers[i].spec.image;
+      tell(true, i, "Failed", "Failed to pull image \"" + image + "\": " + state.message);
+    }
     // What the image map did not know was said at the start.
     if (!text.empty() && text != told_waiting_[i] && !state.hopeless) {
       say(Notice::Kind::kProblem, "container " + life_.plan().containers[i].spec.name + " waits, " + text);
@@ -450,7 +504,7 @@ void PodRunner::tell_changes() {
 }
 
 void PodRunner::report() {
-  PodReport report{&life_, pod_ip_, kHostIp, started_, {}, findings_};
+  PodReport report{&life_, place_.pod_ip, place_.host_ip, started_, {}, findings_};
   for (const RunningPtr& running : running_) {
     report.pids.push_back(running ? "tidegate://" + std::to_string(running->child.pid) : std::string());
   }
@@ -458,6 +512,7 @@ void PodRunner::report() {
   Json before = object_->json();
   if (reported_) before["status"] = *reported_;
   auto status = std::make_shared<const Json>(pod_status(report, before, around_.clock.wall()));
+  if (!link_up_) return;
   // When the home closes, its pods' objects stay as they are: they are to run again at the next start.
   const bool changed = !closed_ && (!reported_ || !resource::same_content(*reported_, *status));
   if (changed) {

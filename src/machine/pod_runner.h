@@ -6,40 +6,21 @@
 
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
-#include "cluster/client.h"
-#include "machine/launch.h"
 #include "machine/lifecycle.h"
 #include "machine/log_file.h"
-#include "machine/machine.h"
 #include "machine/pod_status.h"
 #include "machine/prober.h"
+#include "machine/surroundings.h"
 #include "machine/usage.h"
 #include "machine/volumes.h"
-#include "machine/worker.h"
-#include "net/loop.h"
-#include "net/task.h"
 
 namespace tidegate::machine {
-
-// What all runners of a machine share. Outlives them.
-struct Surroundings {
-  net::Loop& loop;
-  net::TaskGroup& tasks;
-  Worker& worker;
-  cluster::Client& client;
-  const Clock& clock;
-  const MachineOptions& options;
-  const HomePaths& home;
-  const ImageMap& images;
-  std::function<void(Notice)> notify;
-};
 
 // Where a pod's logs and volumes are.
 std::filesystem::path pod_folder(const std::filesystem::path& data_dir, const cluster::Key& pod,
@@ -47,7 +28,7 @@ std::filesystem::path pod_folder(const std::filesystem::path& data_dir, const cl
 
 class PodRunner : public std::enable_shared_from_this<PodRunner> {
  public:
-  PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan plan, std::string pod_ip);
+  PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan plan, PodPlace place);
   ~PodRunner();
 
   // Begins; says what each image runs as.
@@ -56,10 +37,13 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   void update(resource::ObjectPtr object);
   // The home closes: ends the processes, leaves the object.
   void close(Duration grace);
+  // Whether what happens reaches the cluster. While it does not, the pod runs on and nothing is reported.
+  void set_link(bool up);
   // Kills at once whatever is left.
   void kill();
 
-  const std::string& pod_ip() const { return pod_ip_; }
+  const std::string& pod_ip() const { return place_.pod_ip; }
+  const std::string& node() const { return place_.node; }
   const std::string& uid() const { return life_.plan().uid; }
   const cluster::Key& key() const { return life_.plan().key; }
   // Deleted or closed, and no process is left.
@@ -80,6 +64,10 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   void check_listeners(std::size_t container, int run);
   void report();
   void say(Notice::Kind kind, std::string text) const;
+  // An Event about one container, in the kubelet's words.
+  void tell(bool warning, std::size_t container, const char* reason, std::string message) const;
+  void tell_stop(std::size_t container);
+  void tell_probe(std::size_t container, ProbeRole role, const ProbeResult& result) const;
   void tell_changes();
 
   net::Task<void> pump(RunningPtr running, bool error_stream);
@@ -97,7 +85,7 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   Surroundings& around_;
   resource::ObjectPtr object_;
   Lifecycle life_;
-  std::string pod_ip_;
+  PodPlace place_;
   WallTime started_;
   net::Timer timer_;
   std::vector<RunningPtr> running_;               // by container; null where nothing runs
@@ -106,6 +94,7 @@ class PodRunner : public std::enable_shared_from_this<PodRunner> {
   std::shared_ptr<const resource::Json> reported_;  // the status written last
   bool removed_through_api_ = false;
   bool closed_ = false;
+  bool link_up_ = true;
   bool was_ready_ = false;
   std::vector<std::string> told_waiting_;  // by container: the last waiting reason that was printed
 };

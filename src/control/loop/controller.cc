@@ -82,6 +82,7 @@ struct Runtime::Worker {
       queue.retry(key, owner.clock_.now());
       return;
     }
+    for (const cluster::EventNote& note : decision.events) say(note);
     queue.done(key);
     if (decision.again_in) queue.add(key, owner.clock_.now() + *decision.again_in);
   }
@@ -97,6 +98,7 @@ struct Runtime::Worker {
       } else if (*revision > 0) {
         pending.writes.wrote(*action.kind, action.key, *revision);
       }
+      if (action.done) say(*action.done);
       if (!action.why.empty()) {
         log::debug("control", controller.name + ": " + action.why,
                    {{"kind", action.kind->kind}, {"name", action.key.text()}});
@@ -111,8 +113,26 @@ struct Runtime::Worker {
                     {"kind", action.kind->kind},
                     {"name", action.key.text()},
                     {"error", describe(revision.error())}});
+      if (action.failed) {
+        cluster::EventNote note = *action.failed;
+        note.message += ": " + describe(revision.error());
+        say(std::move(note));
+      }
+      if (controller.after_failure) mend(key, revision.error());
     }
     return false;
+  }
+
+  void mend(const cluster::Key& key, const Error& error) {
+    for (const Action& action : controller.after_failure(key, error, owner.caches_, owner.clock_.wall())) {
+      if (const auto revision = act(action); revision && *revision > 0)
+        writes[key].writes.wrote(*action.kind, action.key, *revision);
+    }
+  }
+
+  void say(cluster::EventNote note) {
+    if (note.component.empty()) note.component = controller.name + "-controller";
+    owner.events_.note(std::move(note));
   }
 
   // The revision that was written; 0 where the call does not tell.
@@ -154,7 +174,7 @@ struct Runtime::Worker {
 };
 
 Runtime::Runtime(cluster::Client& client, const Clock& clock)
-    : client_(client), clock_(clock), caches_(client) {}
+    : client_(client), clock_(clock), caches_(client), events_(client, clock) {}
 
 Runtime::~Runtime() { stop(); }
 

@@ -36,10 +36,14 @@ struct Source {
 };
 
 struct Controller {
-  std::string name;  // for log lines
+  std::string name;  // for log lines and, with "-controller" behind it, as the source of events
   std::vector<Source> sources;
   // Pure but for reading `caches` (and drawing names). Called on this controller's thread.
   std::function<Decision(const cluster::Key& key, const Caches& caches, WallTime now)> decide;
+  // What to do about an action that failed, beside trying again: say so in a status. May be empty.
+  std::function<std::vector<Action>(const cluster::Key& key, const Error& error, const Caches& caches,
+                                    WallTime now)>
+      after_failure{};
 };
 
 class Runtime {
@@ -58,6 +62,7 @@ class Runtime {
   cluster::Client& client_;
   const Clock& clock_;
   Caches caches_;
+  cluster::EventRecorder events_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -43,4 +43,10 @@ Action Action::bind(const resource::Kind& pod_kind, const resource::Object& pod,
   return {Verb::kBind, &pod_kind, cluster::key_of(pod), nullptr, {}, std::move(node), std::move(why)};
 }
 
+Action Action::saying(cluster::EventNote when_done, std::optional<cluster::EventNote> when_failed) && {
+  done = std::move(when_done);
+  failed = std::move(when_failed);
+  return std::move(*this);
+}
+
 }  // namespace tidegate::loop

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "cluster/client.h"
+#include "cluster/events.h"
 
 namespace tidegate::loop {
 
@@ -26,6 +27,8 @@ struct Action {
   std::string uid;                                 // for kRemove: of the object that was seen
   std::string node;                                // for kBind
   std::string why;                                 // for the log line; empty for what is not worth one
+  std::optional<cluster::EventNote> done{};        // said once it was done
+  std::optional<cluster::EventNote> failed{};  // said if it failed, with the error at the end of its message
 
   static Action create(const resource::Kind& kind, resource::Json document, std::string why = {});
   static Action update(const resource::Kind& kind, resource::Json document, std::string why = {});
@@ -33,12 +36,17 @@ struct Action {
   static Action remove(const resource::Kind& kind, const resource::Object& object, std::string why = {});
   static Action bind(const resource::Kind& pod_kind, const resource::Object& pod, std::string node,
                      std::string why = {});
+
+  // `create(...).saying(normal(set, "SuccessfulCreate", ...), warning(set, "FailedCreate", "Error
+  // creating"))`
+  Action saying(cluster::EventNote when_done, std::optional<cluster::EventNote> when_failed = {}) &&;
 };
 
 struct Decision {
   std::vector<Action>
       actions;  // in order; the first that fails ends the round and the key is tried again later
   std::optional<Duration> again_in;
+  std::vector<cluster::EventNote> events{};  // said when the actions are done
 };
 
 }  // namespace tidegate::loop
