@@ -5,8 +5,13 @@
 // an update that carries a stale resourceVersion fails with kConflict; a watch starts at a revision and
 // delivers every later change, in order, once.
 //
+// Acknowledged means durable: a write returns, and readers and watches see it, once it would survive a crash.
+//
 // Thread: any thread may call; calls may block for I/O. A Watch belongs to one thread, except cancel().
-// Errors: kNotFound, kConflict, kInvalid (with field), kGone (a watch position too old), kUnavailable.
+// Errors: kNotFound; kConflict: the name is taken (create), or somebody was faster or a precondition does not
+// hold (all others); kInvalid (with field); kTooLarge; kForbidden; kGone: a position too old; kUnavailable:
+// the other side is away or cannot store, nothing is known to have changed, later may work. Source:
+// Kubernetes API concepts; meta/v1 ListOptions, CreateOptions, DeleteOptions.
 
 #pragma once
 
@@ -42,7 +47,9 @@ enum class EventType { kAdded, kModified, kDeleted, kBookmark };
 struct Event {
   EventType type;
   ObjectPtr object;        // for kDeleted the last state; null for kBookmark
-  std::uint64_t revision;  // of this change
+  std::uint64_t revision;  // of this change; for kBookmark: everything up to it has been delivered
+  // What stood there before, for those who filter: null for kAdded, and where the other side does not tell.
+  ObjectPtr before = nullptr;
 };
 
 class Watch {
@@ -55,12 +62,57 @@ class Watch {
   virtual void cancel() = 0;
 };
 
+struct ListOptions {
+  std::string namespace_ = {};  // empty: every namespace
+  std::size_t limit = 0;        // items of one page; 0: all in one
+  // From the page before; the namespace and the kind must be the same. All pages of a walk show the cluster
+  // at one revision; kGone once that is no longer kept: start over.
+  std::string continue_ = {};
+};
+
 struct List {
   std::vector<ObjectPtr> items;  // sorted by namespace, then name
   std::uint64_t revision = 0;    // where a watch continues
+  std::string continue_ = {};    // for the next page; empty: this was the last
+  std::size_t remaining = 0;     // items behind this page
+};
+
+struct WatchOptions {
+  std::string namespace_ = {};  // empty: every namespace
+  // With this, next() answers kBookmark instead of nothing when time is up and the revision has moved on.
+  bool bookmarks = false;
+  // For those who have no thread to wait with: after a next() that came back empty (or with a bookmark) this
+  // is called, once and from any thread, when next() has something again. It must not block or call back;
+  // post to your loop.
+  std::function<void()> on_ready = {};
 };
 
 enum class PatchType { kMerge, kJson, kStrategic };
+
+struct WriteOptions {
+  bool dry_run = false;            // all rules apply, nothing is stored; the answer carries no new revision
+  std::string field_manager = {};  // who writes, for servers that keep managedFields
+};
+
+enum class Propagation {
+  kBackground,  // the object goes, what it owns follows
+  kForeground,  // what it owns goes first
+  kOrphan,      // what it owns stays, without the reference
+};
+
+struct RemoveOptions {
+  std::optional<std::int64_t> grace_s = {};     // unset: as the object says; 0: at once
+  std::optional<Propagation> propagation = {};  // unset: as finalizers on the object say, else kBackground
+  // Preconditions: kConflict if the object is another one, or has changed.
+  std::string uid = {};
+  std::uint64_t revision = 0;
+  bool dry_run = false;
+};
+
+struct Removed {
+  ObjectPtr object;   // its last state
+  bool gone = false;  // false: it is marked, and goes when finalizers, dependents or the pod's machine let it
+};
 
 class Client {
  public:
@@ -68,28 +120,39 @@ class Client {
 
   virtual Result<ObjectPtr> get(const Kind& kind, const Key& key) = 0;
 
+  virtual Result<List> list(const Kind& kind, const ListOptions& options) = 0;
   // All objects of a kind; `namespace_` empty means every namespace.
-  virtual Result<List> list(const Kind& kind, std::string_view namespace_ = {}) = 0;
+  Result<List> list(const Kind& kind, std::string_view namespace_ = {}) {
+    return list(kind, ListOptions{.namespace_ = std::string(namespace_)});
+  }
 
-  virtual Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision) = 0;
+  // Every change after `after_revision`, which a list or an event told.
+  virtual Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision,
+                                               const WatchOptions& options = {}) = 0;
 
-  virtual Result<ObjectPtr> create(const Kind& kind, Json document) = 0;
+  virtual Result<ObjectPtr> create(const Kind& kind, Json document, const WriteOptions& options = {}) = 0;
 
   // Replaces everything but status. With metadata.resourceVersion set, fails with kConflict if it is not the
-  // current.
-  virtual Result<ObjectPtr> update(const Kind& kind, Json document) = 0;
+  // current. Without metadata.managedFields the present ones stay.
+  virtual Result<ObjectPtr> update(const Kind& kind, Json document, const WriteOptions& options = {}) = 0;
 
-  // Replaces status alone; generation stays.
-  virtual Result<ObjectPtr> update_status(const Kind& kind, Json document) = 0;
+  // Replaces status (and managedFields, if the document has them) alone; generation stays.
+  virtual Result<ObjectPtr> update_status(const Kind& kind, Json document,
+                                          const WriteOptions& options = {}) = 0;
 
-  virtual Result<ObjectPtr> patch(const Kind& kind, const Key& key, PatchType type, const Json& patch) = 0;
+  virtual Result<ObjectPtr> patch(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                                  const WriteOptions& options = {}) = 0;
+
+  // As patch(), but only what it makes of status counts.
+  virtual Result<ObjectPtr> patch_status(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                                         const WriteOptions& options = {}) = 0;
 
   // Marks for deletion if finalizers remain, else removes. Pods get a deletionTimestamp and go when the
-  // machine that runs them says they have ended; `now` skips that.
-  virtual Result<void> remove(const Kind& kind, const Key& key, bool now = false) = 0;
+  // machine that runs them says they have ended, with a grace of 0.
+  virtual Result<Removed> remove(const Kind& kind, const Key& key, const RemoveOptions& options = {}) = 0;
 
   // Pods only: names the node. kConflict if already bound.
-  virtual Result<void> bind(const Key& pod, std::string_view node) = 0;
+  virtual Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) = 0;
 };
 
 }  // namespace tidegate::cluster

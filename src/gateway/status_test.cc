@@ -145,29 +145,40 @@ class StatusClient final : public cluster::Client {
   Result<resource::ObjectPtr> get(const resource::Kind&, const cluster::Key&) override {
     return unexpected();
   }
-  Result<cluster::List> list(const resource::Kind&, std::string_view) override {
-    return fail(Code::kInternal, "not here");
+  Result<cluster::List> list(const resource::Kind&, const cluster::ListOptions&) override {
+    return unexpected();
   }
-  Result<std::unique_ptr<cluster::Watch>> watch(const resource::Kind&, std::uint64_t) override {
-    return fail(Code::kInternal, "not here");
+  Result<std::unique_ptr<cluster::Watch>> watch(const resource::Kind&, std::uint64_t,
+                                                const cluster::WatchOptions&) override {
+    return unexpected();
   }
-  Result<resource::ObjectPtr> create(const resource::Kind&, Json) override { return unexpected(); }
-  Result<resource::ObjectPtr> update(const resource::Kind&, Json) override { return unexpected(); }
-  Result<resource::ObjectPtr> update_status(const resource::Kind& kind, Json document) override {
+  Result<resource::ObjectPtr> create(const resource::Kind&, Json, const cluster::WriteOptions&) override {
+    return unexpected();
+  }
+  Result<resource::ObjectPtr> update(const resource::Kind&, Json, const cluster::WriteOptions&) override {
+    return unexpected();
+  }
+  Result<resource::ObjectPtr> update_status(const resource::Kind& kind, Json document,
+                                            const cluster::WriteOptions&) override {
     if (conflict) return fail(Code::kConflict, "somebody was faster");
     EXPECT_EQ(kind.kind, "InferenceModel");
     written.push_back(document);
     return resource::Object::make(std::move(document));
   }
   Result<resource::ObjectPtr> patch(const resource::Kind&, const cluster::Key&, cluster::PatchType,
-                                    const Json&) override {
+                                    const Json&, const cluster::WriteOptions&) override {
     return unexpected();
   }
-  Result<void> remove(const resource::Kind&, const cluster::Key&, bool) override {
-    return fail(Code::kInternal, "not here");
+  Result<resource::ObjectPtr> patch_status(const resource::Kind&, const cluster::Key&, cluster::PatchType,
+                                           const Json&, const cluster::WriteOptions&) override {
+    return unexpected();
   }
-  Result<void> bind(const cluster::Key&, std::string_view) override {
-    return fail(Code::kInternal, "not here");
+  Result<cluster::Removed> remove(const resource::Kind&, const cluster::Key&,
+                                  const cluster::RemoveOptions&) override {
+    return unexpected();
+  }
+  Result<void> bind(const cluster::Key&, std::string_view, const cluster::WriteOptions&) override {
+    return unexpected();
   }
 
   bool conflict = false;

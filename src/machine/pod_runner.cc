@@ -527,7 +527,7 @@ void PodRunner::report() {
       const resource::Kind& kind = *resource::find_kind("v1", "Pod");
       const auto object = client->get(kind, key);
       if (object && (*object)->metadata().uid == uid) {
-        if (auto removed = client->remove(kind, key, true); !removed) {
+        if (auto removed = client->remove(kind, key, {.grace_s = 0, .uid = uid}); !removed) {
           log::warning("machine", "cannot remove an ended pod",
                        {{"pod", key.text()}, {"error", describe(removed.error())}});
         }

@@ -33,11 +33,13 @@ Metadata read_metadata(Reader& document) {
   metadata.finalizers = reader.texts("finalizers");
   reader.each("ownerReferences", {}, [&](Reader& item) {
     item.open();
-    metadata.owner_references.push_back({.api_version = item.text("apiVersion"),
-                                         .kind = item.text("kind"),
-                                         .name = item.text("name"),
-                                         .uid = item.text("uid"),
-                                         .controller = item.boolean("controller").value_or(false)});
+    metadata.owner_references.push_back(
+        {.api_version = item.text("apiVersion"),
+         .kind = item.text("kind"),
+         .name = item.text("name"),
+         .uid = item.text("uid"),
+         .controller = item.boolean("controller").value_or(false),
+         .block_owner_deletion = item.boolean("blockOwnerDeletion").value_or(false)});
   });
   return metadata;
 }

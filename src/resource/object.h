@@ -29,6 +29,7 @@ struct OwnerReference {
   std::string name;
   std::string uid;
   bool controller = false;
+  bool block_owner_deletion = false;
 };
 
 struct Metadata {

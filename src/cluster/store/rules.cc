@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cluster/store/garbage.h"
+#include "cluster/store/storage.h"
 #include "resource/condition.h"
 #include "resource/json.h"
 #include "resource/pod.h"
@@ -72,6 +74,35 @@ std::vector<std::string> added_finalizers(const Json& before, const Json& after)
   return added;
 }
 
+// Who does not speak of managedFields leaves them alone.
+void keep_managed_fields(const Json& before, Json& after) {
+  if (!after.contains("managedFields") && before.contains("managedFields")) {
+    after["managedFields"] = before["managedFields"];
+  }
+}
+
+// The finalizers of an object that is removed: the caller's wish for its dependents takes the place of an
+// earlier one.
+std::vector<std::string> removal_finalizers(const resource::Object& before, const RemoveOptions& options) {
+  std::vector<std::string> finalizers = before.metadata().finalizers;
+  if (!options.propagation) return finalizers;
+  std::erase_if(finalizers, [](const std::string& finalizer) {
+    return finalizer == kForegroundFinalizer || finalizer == kOrphanFinalizer;
+  });
+  if (*options.propagation == Propagation::kForeground) finalizers.emplace_back(kForegroundFinalizer);
+  if (*options.propagation == Propagation::kOrphan) finalizers.emplace_back(kOrphanFinalizer);
+  return finalizers;
+}
+
+// How long a pod may take to end. Nobody runs a pod without a node, and one that has ended has nothing to
+// finish.
+std::int64_t grace_of(const Kind& kind, const resource::Object& before, const RemoveOptions& options) {
+  if (!is_pod(kind) || options.grace_s == 0) return 0;
+  const auto pod = resource::Pod::from(before);
+  if (!pod || pod->spec.node_name.empty() || pod->ended()) return 0;
+  return std::max<std::int64_t>(options.grace_s.value_or(pod->spec.grace_s), 1);
+}
+
 }  // namespace
 
 bool same(const Json& a, const Json& b) {
@@ -106,7 +137,7 @@ Result<Json> prepare_create(const Kind& kind, Json document, std::string_view ui
   if (metadata.contains("resourceVersion") && metadata["resourceVersion"] != "") {
     return invalid("metadata.resourceVersion", "is set on an object to be created; leave it out");
   }
-  for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"}) {
+  for (const char* field : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}) {
     metadata.erase(field);
   }
   metadata["uid"] = std::string(uid);
@@ -139,7 +170,7 @@ Result<Json> prepare_update(const Kind& kind, const Json& before, Json document)
     metadata.erase(field);
     if (old_metadata.contains(field)) metadata[field] = old_metadata[field];
   }
-  metadata.erase("managedFields");
+  keep_managed_fields(old_metadata, metadata);
   metadata.erase("selfLink");
   metadata["resourceVersion"] = old_metadata.at("resourceVersion");
   if (!same_spec(before, document))
@@ -159,30 +190,53 @@ Result<Json> prepare_status(const Kind& kind, const Json& before, const Json& do
   } else {
     after["status"] = *status;
   }
+  const Json& metadata = document.value("metadata", Json::object());
+  if (metadata.is_object() && metadata.contains("managedFields")) {
+    after["metadata"]["managedFields"] = metadata["managedFields"];
+  }
   if (auto bounded = check_bounds(after); !bounded) return tl::unexpected(bounded.error());
   return after;
 }
 
-Removal prepare_removal(const Kind& kind, const resource::Object& before, bool now, WallTime time) {
-  std::int64_t grace_s = 0;
-  if (is_pod(kind) && !now) {
-    // Nobody runs a pod without a node, and one that has ended has nothing to finish.
-    const auto pod = resource::Pod::from(before);
-    if (pod && !pod->spec.node_name.empty() && !pod->ended()) grace_s = pod->spec.grace_s;
-  }
-  const bool waits = grace_s > 0 || !before.metadata().finalizers.empty();
-  if (!waits) return {Removal::Step::kErase, nullptr};
-  const Json& old_metadata = before.json().at("metadata");
-  const auto old_grace = old_metadata.value("deletionGracePeriodSeconds", std::int64_t{0});
-  if (!before.metadata().deletion_timestamp.empty() && grace_s >= old_grace) {
-    return {Removal::Step::kNothing, nullptr};
-  }
+Removal prepare_removal(const Kind& kind, const resource::Object& before, const RemoveOptions& options,
+                        WallTime time) {
+  const bool is_namespace = kind.group.empty() && kind.kind == "Namespace";
+  const std::int64_t grace_s = grace_of(kind, before, options);
+  const std::vector<std::string> finalizers = removal_finalizers(before, options);
+  if (grace_s == 0 && finalizers.empty() && !is_namespace) return {Removal::Step::kErase, nullptr};
+
   auto document = std::make_shared<Json>(before.json());
   Json& metadata = (*document)["metadata"];
-  metadata["deletionTimestamp"] = rfc3339(time + std::chrono::seconds(grace_s));
-  metadata["deletionGracePeriodSeconds"] = grace_s;
-  metadata["generation"] = before.metadata().generation + 1;
+  const bool marked = !before.metadata().deletion_timestamp.empty();
+  const bool sooner = marked && grace_s < metadata.value("deletionGracePeriodSeconds", std::int64_t{0});
+  if (marked && !sooner && finalizers == before.metadata().finalizers) {
+    return {Removal::Step::kNothing, nullptr};
+  }
+  if (!marked || sooner) {
+    metadata["deletionTimestamp"] = rfc3339(time + std::chrono::seconds(grace_s));
+    metadata["deletionGracePeriodSeconds"] = grace_s;
+    metadata["generation"] = before.metadata().generation + 1;
+  }
+  if (finalizers != before.metadata().finalizers) metadata["finalizers"] = finalizers;
+  if (finalizers.empty()) metadata.erase("finalizers");
+  if (is_namespace) (*document)["status"]["phase"] = "Terminating";
   return {Removal::Step::kMark, std::move(document)};
+}
+
+Result<void> check_preconditions(const Kind& kind, const resource::Object& before,
+                                 const RemoveOptions& options) {
+  const auto fails = [&](const char* what, const std::string& wanted, const std::string& found) {
+    return fail(Code::kConflict, "Operation cannot be fulfilled on " + resource_name(kind, before.name()) +
+                                     ": the " + what + " in the precondition (" + wanted +
+                                     ") does not match the " + what + " in record (" + found + ")");
+  };
+  const auto& metadata = before.metadata();
+  if (!options.uid.empty() && options.uid != metadata.uid) return fails("UID", options.uid, metadata.uid);
+  if (options.revision != 0 && options.revision != metadata.resource_version) {
+    return fails("ResourceVersion", std::to_string(options.revision),
+                 std::to_string(metadata.resource_version));
+  }
+  return {};
 }
 
 Result<Json> prepare_binding(const resource::Object& pod, std::string_view node, WallTime now) {

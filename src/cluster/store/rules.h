@@ -27,7 +27,7 @@ Result<Json> prepare_create(const Kind& kind, Json document, std::string_view ui
 // kTooLarge; kConflict if the document names another uid.
 Result<Json> prepare_update(const Kind& kind, const Json& before, Json document);
 
-// `before` with the status of `document`.
+// `before` with the status of `document`, and with its managedFields if it has some.
 Result<Json> prepare_status(const Kind& kind, const Json& before, const Json& document);
 
 // What a removal does to an object.
@@ -36,7 +36,13 @@ struct Removal {
   Step step = Step::kErase;
   std::shared_ptr<Json> marked;  // for kMark: the object with its deletionTimestamp
 };
-Removal prepare_removal(const Kind& kind, const resource::Object& before, bool now, WallTime time);
+// `propagation` becomes a finalizer, for which garbage.h says what to do.
+Removal prepare_removal(const Kind& kind, const resource::Object& before, const RemoveOptions& options,
+                        WallTime time);
+
+// Errors: kConflict if the uid or the revision of the options is not the object's.
+Result<void> check_preconditions(const Kind& kind, const resource::Object& before,
+                                 const RemoveOptions& options);
 
 // A pod with its node. Errors: kConflict if it is bound or being deleted.
 Result<Json> prepare_binding(const resource::Object& pod, std::string_view node, WallTime now);

@@ -3,48 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cluster/store/page.h"
+#include "cluster/store/storage_watch.h"
+
 namespace tidegate::cluster {
-
-// A cursor over the history of one kind.
-class StorageWatch final : public Watch {
- public:
-  StorageWatch(std::shared_ptr<Storage> storage, Storage::Table& table, std::uint64_t position)
-      : storage_(std::move(storage)), table_(table), position_(position) {}
-
-  Result<std::optional<Event>> next(Duration timeout) override {
-    std::unique_lock lock(storage_->mutex_);
-    const auto something = [&] {
-      return cancelled_ || position_ < table_.dropped_through ||
-             (!table_.history.empty() && table_.history.back().revision > position_);
-    };
-    if (!something() && timeout > Duration::zero()) table_.changed.wait_for(lock, timeout, something);
-    if (cancelled_) return fail(Code::kCancelled, "the watch was cancelled");
-    if (position_ < table_.dropped_through) {
-      return fail(Code::kGone, "too old resource version: " + std::to_string(position_) + " (" +
-                                   std::to_string(table_.dropped_through + 1) + "); list again");
-    }
-    const auto found =
-        std::upper_bound(table_.history.begin(), table_.history.end(), position_,
-                         [](std::uint64_t at, const Event& event) { return at < event.revision; });
-    if (found == table_.history.end()) return std::optional<Event>();
-    position_ = found->revision;
-    return std::optional<Event>(*found);
-  }
-
-  void cancel() override {
-    {
-      const std::lock_guard lock(storage_->mutex_);
-      cancelled_ = true;
-    }
-    table_.changed.notify_all();
-  }
-
- private:
-  std::shared_ptr<Storage> storage_;
-  Storage::Table& table_;  // lives as long as the storage
-  std::uint64_t position_;
-  bool cancelled_ = false;  // guarded by storage_->mutex_
-};
 
 std::string resource_name(const Kind& kind, std::string_view name) {
   std::string text(kind.plural);
@@ -69,27 +31,54 @@ Storage::Table& Storage::table(const Kind& kind) {
   return *slot;
 }
 
-ObjectPtr Storage::find(const Kind& kind, const Key& key) const {
-  const std::lock_guard lock(mutex_);
+ObjectPtr Storage::find_locked(const Kind& kind, const Key& key) const {
   const auto table = tables_.find(&kind);
   if (table == tables_.end()) return nullptr;
   const auto found = table->second->objects.find(key);
   return found == table->second->objects.end() ? nullptr : found->second;
 }
 
-List Storage::list(const Kind& kind, std::string_view namespace_) const {
-  List result;
+ObjectPtr Storage::find(const Kind& kind, const Key& key) const {
   const std::lock_guard lock(mutex_);
-  result.revision = revision_;
-  const auto table = tables_.find(&kind);
-  if (table == tables_.end()) return result;
-  const auto& objects = table->second->objects;
-  auto at = namespace_.empty() ? objects.begin() : objects.lower_bound(Key{std::string(namespace_), {}});
-  for (; at != objects.end(); ++at) {
-    if (!namespace_.empty() && at->first.namespace_ != namespace_) break;
-    result.items.push_back(at->second);
+  return find_locked(kind, key);
+}
+
+bool Storage::View::empty(std::string_view namespace_) const {
+  const Key first{std::string(namespace_), {}};
+  return std::none_of(storage_.tables_.begin(), storage_.tables_.end(), [&](const auto& entry) {
+    const auto at = entry.second->objects.lower_bound(first);
+    return entry.first->namespaced && at != entry.second->objects.end() && at->first.namespace_ == namespace_;
+  });
+}
+
+std::map<Key, ObjectPtr> Storage::state_at(const Table& table, std::uint64_t revision) {
+  std::map<Key, ObjectPtr> state = table.objects;
+  // Backwards, so that the oldest change after `revision` has the last word.
+  for (auto event = table.history.rbegin(); event != table.history.rend() && event->revision > revision;
+       ++event) {
+    if (event->before == nullptr) {
+      state.erase(key_of(*event->object));
+    } else {
+      state.insert_or_assign(key_of(*event->object), event->before);
+    }
   }
-  return result;
+  return state;
+}
+
+Result<List> Storage::list(const Kind& kind, const ListOptions& options) const {
+  const auto position = read_position(options.continue_);
+  if (!position) return tl::unexpected(position.error());
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t revision = *position ? (*position)->revision : revision_;
+  const auto table = tables_.find(&kind);
+  const std::uint64_t oldest = table == tables_.end() ? 0 : table->second->dropped_through;
+  if (revision < oldest || revision > revision_) return page_gone();
+  if (table == tables_.end()) return List{.items = {}, .revision = revision};
+  const auto& history = table->second->history;
+  if (history.empty() || history.back().revision <= revision) {
+    return cut_page(table->second->objects, options, *position, revision);
+  }
+  return cut_page(state_at(*table->second, revision), options, *position, revision);
 }
 
 std::uint64_t Storage::revision() const {
@@ -97,16 +86,21 @@ std::uint64_t Storage::revision() const {
   return revision_;
 }
 
-Result<void> Storage::expect(const Table& table, const Kind& kind, const Key& key,
-                             std::uint64_t expected) const {
-  const auto found = table.objects.find(key);
-  if (found == table.objects.end()) {
-    if (expected == 0) return {};
-    return not_found(kind, key.name);
+Result<void> Storage::expect(const Kind& kind, const Key& key, std::uint64_t expected,
+                             const Guard& guard) const {
+  const ObjectPtr found = find_locked(kind, key);
+  if (found == nullptr && expected != 0) return not_found(kind, key.name);
+  if (found != nullptr && expected == 0) {
+    return fail(Code::kConflict, resource_name(kind, key.name) + " already exists");
   }
-  if (expected == 0) return fail(Code::kConflict, resource_name(kind, key.name) + " already exists");
-  if (found->second->metadata().resource_version != expected) return modified(kind, key.name);
-  return {};
+  if (found != nullptr && found->metadata().resource_version != expected) return modified(kind, key.name);
+  return guard ? guard(View(*this)) : Result<void>();
+}
+
+Result<void> Storage::check(const Kind& kind, const Key& key, std::uint64_t expected,
+                            const Guard& guard) const {
+  const std::lock_guard lock(mutex_);
+  return expect(kind, key, expected, guard);
 }
 
 void Storage::record(Table& table, Event event) {
@@ -116,47 +110,54 @@ void Storage::record(Table& table, Event event) {
     table.history.pop_front();
   }
   table.changed.notify_all();
+  for (StorageWatch* watch : std::exchange(table.asleep, {})) watch->options_.on_ready();
 }
 
-Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t expected, Json document) {
+Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t expected, Json document,
+                               const Guard& guard) {
   const std::lock_guard lock(mutex_);
-  Table& objects = table(kind);
-  if (auto right = expect(objects, kind, key, expected); !right) return tl::unexpected(right.error());
+  if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
   const std::uint64_t revision = revision_ + 1;
   document["metadata"]["resourceVersion"] = std::to_string(revision);
   auto object = resource::Object::make(std::move(document));
   if (!object) return object;
   revision_ = revision;
-  objects.objects.insert_or_assign(key, *object);
-  record(objects, {expected == 0 ? EventType::kAdded : EventType::kModified, *object, revision});
+  Table& objects = table(kind);
+  ObjectPtr& slot = objects.objects[key];
+  const ObjectPtr before = std::exchange(slot, *object);
+  record(objects, {before == nullptr ? EventType::kAdded : EventType::kModified, *object, revision, before});
   return object;
 }
 
-Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t expected) {
+Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t expected,
+                                 const Guard& guard) {
   const std::lock_guard lock(mutex_);
-  Table& objects = table(kind);
   if (expected == 0) return not_found(kind, key.name);
-  if (auto right = expect(objects, kind, key, expected); !right) return tl::unexpected(right.error());
+  if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
   const std::uint64_t revision = revision_ + 1;
+  Table& objects = table(kind);
   const auto found = objects.objects.find(key);
   Json document = found->second->json();
   document["metadata"]["resourceVersion"] = std::to_string(revision);
   auto object = resource::Object::make(std::move(document));
   if (!object) return object;
   revision_ = revision;
+  const ObjectPtr before = found->second;
   objects.objects.erase(found);
-  record(objects, {EventType::kDeleted, *object, revision});
+  record(objects, {EventType::kDeleted, *object, revision, before});
   return object;
 }
 
-Result<std::unique_ptr<Watch>> Storage::watch(const Kind& kind, std::uint64_t after_revision) {
+Result<std::unique_ptr<Watch>> Storage::watch(const Kind& kind, std::uint64_t after_revision,
+                                              WatchOptions options) {
   const std::lock_guard lock(mutex_);
   Table& objects = table(kind);
   if (after_revision < objects.dropped_through || after_revision > revision_) {
     return fail(Code::kGone, "too old resource version: " + std::to_string(after_revision) + " (" +
                                  std::to_string(objects.dropped_through + 1) + "); list again");
   }
-  return std::make_unique<StorageWatch>(shared_from_this(), objects, after_revision);
+  if (!kind.namespaced) options.namespace_.clear();
+  return std::make_unique<StorageWatch>(shared_from_this(), objects, after_revision, std::move(options));
 }
 
 std::vector<std::pair<const Kind*, Key>> Storage::owned_by(const std::string& uid) const {

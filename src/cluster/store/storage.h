@@ -1,5 +1,5 @@
-// What the cluster holds, in memory: objects by kind and key, one revision counter, and per kind the recent
-// changes.
+// What the cluster holds: objects by kind and key, one revision counter, and per kind the recent changes. All
+// of it is in memory; where there is a Database, a change is published only once that has committed it.
 //
 // Storage knows nothing of rules: it puts and erases what it is told, if what stands there is still what the
 // caller saw. Every change gets the next revision, is written into metadata.resourceVersion, and wakes the
@@ -7,7 +7,7 @@
 //
 // Watches read a ring of recent changes that all watches of a kind share. A watch costs a cursor, a slow one
 // costs nothing more, and one that falls behind the ring is told kGone and lists again; writers never wait
-// for readers.
+// for readers. Pages of a list are cut from the same ring: it knows what stood where at an earlier revision.
 //
 // Thread: any. A watch keeps the storage alive.
 
@@ -16,10 +16,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,25 +31,46 @@
 
 namespace tidegate::cluster {
 
+class StorageWatch;
+
 class Storage : public std::enable_shared_from_this<Storage> {
  public:
+  // What a guard may ask while everything stands still.
+  class View {
+   public:
+    ObjectPtr find(const Kind& kind, const Key& key) const { return storage_.find_locked(kind, key); }
+    // Whether a namespace holds nothing and nothing is on its way into it.
+    bool empty(std::string_view namespace_) const;
+
+   private:
+    friend class Storage;
+    explicit View(const Storage& storage) : storage_(storage) {}
+    const Storage& storage_;
+  };
+  using Guard = std::function<Result<void>(const View&)>;
+
   // `history_max`: changes kept per kind.
   explicit Storage(std::size_t history_max) : history_max_(history_max) {}
 
   ObjectPtr find(const Kind& kind, const Key& key) const;  // null if nothing stands there
-  List list(const Kind& kind, std::string_view namespace_) const;
+  // Errors: kGone if the revision of options.continue_ is no longer kept; kInvalid if that is no token.
+  Result<List> list(const Kind& kind, const ListOptions& options) const;
   std::uint64_t revision() const;
 
-  // Puts `document` where revision `expected` stands (0: where nothing stands).
-  // Errors: kConflict if something else stands there; kInvalid if the document is no object.
-  Result<ObjectPtr> put(const Kind& kind, const Key& key, std::uint64_t expected, Json document);
+  // Puts `document` where revision `expected` stands (0: where nothing stands), if `guard` agrees.
+  // Errors: kConflict if something else stands there; kInvalid if the document is no object; the guard's.
+  Result<ObjectPtr> put(const Kind& kind, const Key& key, std::uint64_t expected, Json document,
+                        const Guard& guard = {});
 
-  // Returns the last state, carrying the revision of the removal. Errors: kConflict as above.
-  Result<ObjectPtr> erase(const Kind& kind, const Key& key, std::uint64_t expected);
+  // Returns the last state, carrying the revision of the removal. Errors: as above.
+  Result<ObjectPtr> erase(const Kind& kind, const Key& key, std::uint64_t expected, const Guard& guard = {});
+
+  // Whether put() or erase() would be right.
+  Result<void> check(const Kind& kind, const Key& key, std::uint64_t expected, const Guard& guard = {}) const;
 
   // Errors: kGone if changes after `after_revision` are no longer kept, or if it lies in the future: it is
   // from another life of the store.
-  Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision);
+  Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision, WatchOptions options);
 
   // Everything that names `uid` as an owner.
   std::vector<std::pair<const Kind*, Key>> owned_by(const std::string& uid) const;
@@ -62,11 +85,15 @@ class Storage : public std::enable_shared_from_this<Storage> {
     std::deque<Event> history;          // in revision order
     std::uint64_t dropped_through = 0;  // every change of this kind after it is in `history`
     std::condition_variable changed;
+    std::set<StorageWatch*> asleep;  // watches that want to be told of the next change
   };
 
   Table& table(const Kind& kind);
-  Result<void> expect(const Table& table, const Kind& kind, const Key& key, std::uint64_t expected) const;
+  ObjectPtr find_locked(const Kind& kind, const Key& key) const;
+  Result<void> expect(const Kind& kind, const Key& key, std::uint64_t expected, const Guard& guard) const;
   void record(Table& table, Event event);
+  // What stood in the table at `revision`. Requires: revision >= dropped_through.
+  static std::map<Key, ObjectPtr> state_at(const Table& table, std::uint64_t revision);
 
   const std::size_t history_max_;
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cluster/store/garbage.h"
 #include "cluster/store/patch.h"
 #include "cluster/store/rules.h"
 #include "resource/asm_mesh_config.h"
@@ -43,6 +44,21 @@ Result<std::uint64_t> revision_of(const Json& document) {
   return (*object)->metadata().resource_version;
 }
 
+// What a patch makes of an object, held to what it says about the object it is for.
+Result<Json> patched(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                     const resource::Object& before) {
+  auto after = apply_patch(type, before.json(), patch);
+  if (!after) return after;
+  const auto wanted = revision_of(*after);
+  if (!wanted) return tl::unexpected(wanted.error());
+  if (*wanted != 0 && *wanted != before.metadata().resource_version) return modified(kind, key.name);
+  if (key_of(kind, *after) != key) {
+    return invalid("metadata.name",
+                   "is changed by the patch; the name and namespace of an object cannot change");
+  }
+  return after;
+}
+
 }  // namespace
 
 Store::Store(const Clock& clock, Random random, StoreOptions options)
@@ -77,193 +93,204 @@ Result<ObjectPtr> Store::get(const Kind& kind, const Key& key) {
   return object;
 }
 
-Result<List> Store::list(const Kind& kind, std::string_view namespace_) {
-  return storage_->list(kind, kind.namespaced ? namespace_ : std::string_view());
+Result<List> Store::list(const Kind& kind, const ListOptions& options) {
+  if (kind.namespaced || options.namespace_.empty()) return storage_->list(kind, options);
+  ListOptions everywhere = options;
+  everywhere.namespace_.clear();
+  return storage_->list(kind, everywhere);
 }
 
-Result<std::unique_ptr<Watch>> Store::watch(const Kind& kind, std::uint64_t after_revision) {
-  return storage_->watch(kind, after_revision);
+Result<std::unique_ptr<Watch>> Store::watch(const Kind& kind, std::uint64_t after_revision,
+                                            const WatchOptions& options) {
+  return storage_->watch(kind, after_revision, options);
 }
 
-Result<void> Store::check_namespace(const Kind& kind, const Key& key) {
-  if (!kind.namespaced) return {};
-  const ObjectPtr found = storage_->find(namespaces(), {{}, key.namespace_});
-  if (found == nullptr) {
-    if (!options_.make_namespaces) return not_found(namespaces(), key.namespace_);
-    auto made =
-        create(namespaces(),
-               {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", key.namespace_}}}});
-    if (made || made.error().code == Code::kConflict) return {};
-    return tl::unexpected(made.error());
-  }
-  if (found->metadata().deletion_timestamp.empty()) return {};
-  return fail(Code::kForbidden, "unable to create new content in namespace " + key.namespace_ +
-                                    " because it is being terminated");
+Result<void> Store::make_namespace(const Kind& kind, const Key& key) {
+  if (!options_.make_namespaces || !kind.namespaced) return {};
+  if (storage_->find(namespaces(), {{}, key.namespace_}) != nullptr) return {};
+  auto made = create(namespaces(),
+                     {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", key.namespace_}}}});
+  if (made || made.error().code == Code::kConflict) return {};
+  return tl::unexpected(made.error());
 }
 
-Result<ObjectPtr> Store::create(const Kind& kind, Json document) {
+Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOptions& options) {
   const bool generated = key_of(kind, document).name.empty() && document.is_object() &&
                          document.contains("metadata") && document["metadata"].is_object() &&
                          !text_of(document["metadata"], "generateName").empty();
   auto prepared = prepare_create(kind, std::move(document), new_uid(), clock_.wall());
   if (!prepared) return tl::unexpected(prepared.error());
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    Json& metadata = (*prepared)["metadata"];
-    if (generated) metadata["name"] = text_of(metadata, "generateName") + new_suffix();
-    const Key key = key_of(kind, *prepared);
-    if (auto right = check_namespace(kind, key); !right) return tl::unexpected(right.error());
-    auto object = storage_->put(kind, key, 0, *prepared);
-    if (!object && object.error().code == Code::kConflict && generated) continue;
-    // An owner may have gone while its dependent was on the way; whoever comes second sees the other.
-    if (object && owners_gone(**object)) (void)remove(kind, key);
-    return object;
-  }
-  return fail(Code::kConflict,
-              "no free name was found for " + text_of((*prepared)["metadata"], "generateName"));
+  auto object = place(kind, *std::move(prepared), generated, options.dry_run);
+  if (!object || options.dry_run) return object;
+  // An owner may have gone, or the namespace been told to go, while this one was on the way; whoever comes
+  // second sees the other.
+  const bool owned = !(*object)->metadata().owner_references.empty();
+  const ObjectPtr space =
+      kind.namespaced ? storage_->find(namespaces(), {{}, (*object)->namespace_()}) : nullptr;
+  if (owned) settle({*object});
+  if (space != nullptr && !space->metadata().deletion_timestamp.empty()) settle({space});
+  return object;
 }
 
-template <typename Change>
-Result<ObjectPtr> Store::replace(const Kind& kind, const Key& key, std::uint64_t expected, Change change) {
+Result<ObjectPtr> Store::place(const Kind& kind, Json prepared, bool generated, bool dry_run) {
+  Json& metadata = prepared["metadata"];
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    if (generated) metadata["name"] = text_of(metadata, "generateName") + new_suffix();
+    const Key key = key_of(kind, prepared);
+    if (auto made = make_namespace(kind, key); !made) return tl::unexpected(made.error());
+    const auto space_is_open = [&](const Storage::View& view) -> Result<void> {
+      if (!kind.namespaced) return {};
+      const ObjectPtr space = view.find(namespaces(), {{}, key.namespace_});
+      if (space == nullptr) return not_found(namespaces(), key.namespace_);
+      if (space->metadata().deletion_timestamp.empty()) return {};
+      return fail(Code::kForbidden, "unable to create new content in namespace " + key.namespace_ +
+                                        " because it is being terminated");
+    };
+    if (dry_run) {
+      auto right = storage_->check(kind, key, 0, space_is_open);
+      if (right) return resource::Object::make(std::move(prepared));
+      if (right.error().code == Code::kConflict && generated) continue;
+      return tl::unexpected(right.error());
+    }
+    auto object = storage_->put(kind, key, 0, prepared, space_is_open);
+    if (!object && object.error().code == Code::kConflict && generated) continue;
+    return object;
+  }
+  return fail(Code::kConflict, "no free name was found for " + text_of(metadata, "generateName"));
+}
+
+Result<ObjectPtr> Store::change(const Kind& kind, const Key& key, std::uint64_t expected,
+                                const WriteOptions& options, const Edit& edit) {
+  Aftermath after;
+  auto object = replace(kind, key, expected, options.dry_run, edit, after);
+  settle(std::move(after));
+  return object;
+}
+
+Result<ObjectPtr> Store::replace(const Kind& kind, const Key& key, std::uint64_t expected, bool dry_run,
+                                 const Edit& edit, Aftermath& after) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     const ObjectPtr before = storage_->find(kind, key);
     if (before == nullptr) return not_found(kind, key.name);
     const std::uint64_t revision = before->metadata().resource_version;
     if (expected != 0 && expected != revision) return modified(kind, key.name);
-    Result<Json> after = change(*before);
-    if (!after) return tl::unexpected(after.error());
-    if (same(before->json(), *after)) return before;
-    auto object = storage_->put(kind, key, revision, *std::move(after));
-    if (object) return finish(kind, *std::move(object));
+    Result<Json> changed = edit(*before);
+    if (!changed) return tl::unexpected(changed.error());
+    if (same(before->json(), *changed)) return before;
+    if (dry_run) return resource::Object::make(*std::move(changed));
+    auto object = storage_->put(kind, key, revision, *std::move(changed));
+    if (object) return finish(kind, *std::move(object), after);
     if (object.error().code != Code::kConflict || expected != 0) return object;
   }
   return modified(kind, key.name);
 }
 
 // An object that was waiting for its last finalizer goes as soon as that is taken off. Pods wait for their
-// machine too, which removes them with `now`.
-Result<ObjectPtr> Store::finish(const Kind& kind, ObjectPtr object) {
+// machine too, which removes them with a grace of 0.
+Result<ObjectPtr> Store::finish(const Kind& kind, ObjectPtr object, Aftermath& after) {
   const auto& metadata = object->metadata();
-  if (metadata.deletion_timestamp.empty() || !metadata.finalizers.empty()) return object;
+  if (metadata.deletion_timestamp.empty()) return object;
   const bool graceful = object->json()["metadata"].value("deletionGracePeriodSeconds", std::int64_t{0}) > 0;
-  if (graceful || &kind == &namespaces()) return object;
+  if (!metadata.finalizers.empty() || graceful || &kind == &namespaces()) {
+    after.push_back(object);
+    return object;
+  }
   auto gone = storage_->erase(kind, cluster::key_of(*object), metadata.resource_version);
-  if (!gone) return object;
-  cascade(**gone);
+  if (gone) after.push_back(*gone);
   return gone;
 }
 
-Result<ObjectPtr> Store::update(const Kind& kind, Json document) {
+Result<ObjectPtr> Store::update(const Kind& kind, Json document, const WriteOptions& options) {
   const Key key = key_of(kind, document);
   if (key.name.empty()) return invalid("metadata.name", "is missing; it is required");
   const auto expected = revision_of(document);
   if (!expected) return tl::unexpected(expected.error());
-  return replace(kind, key, *expected, [&](const resource::Object& before) {
+  return change(kind, key, *expected, options, [&](const resource::Object& before) {
     return prepare_update(kind, before.json(), document);
   });
 }
 
-Result<ObjectPtr> Store::update_status(const Kind& kind, Json document) {
+Result<ObjectPtr> Store::update_status(const Kind& kind, Json document, const WriteOptions& options) {
   const Key key = key_of(kind, document);
   if (key.name.empty()) return invalid("metadata.name", "is missing; it is required");
   const auto expected = revision_of(document);
   if (!expected) return tl::unexpected(expected.error());
-  return replace(kind, key, *expected, [&](const resource::Object& before) {
+  return change(kind, key, *expected, options, [&](const resource::Object& before) {
     return prepare_status(kind, before.json(), document);
   });
 }
 
-Result<ObjectPtr> Store::patch(const Kind& kind, const Key& key, PatchType type, const Json& patch) {
-  return replace(kind, key, 0, [&](const resource::Object& before) -> Result<Json> {
-    auto after = apply_patch(type, before.json(), patch);
+Result<ObjectPtr> Store::patch(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                               const WriteOptions& options) {
+  return change(kind, key, 0, options, [&](const resource::Object& before) -> Result<Json> {
+    auto after = patched(kind, key, type, patch, before);
     if (!after) return after;
-    // A patch may say which revision it was made for.
-    const auto wanted = revision_of(*after);
-    if (!wanted) return tl::unexpected(wanted.error());
-    if (*wanted != 0 && *wanted != before.metadata().resource_version) return modified(kind, key.name);
-    if (key_of(kind, *after) != key) {
-      return invalid("metadata.name",
-                     "is changed by the patch; the name and namespace of an object cannot change");
-    }
     return prepare_update(kind, before.json(), *std::move(after));
   });
 }
 
-Result<void> Store::remove(const Kind& kind, const Key& key, bool now) {
-  if (&kind == &namespaces()) {
-    if (key.name == "default" || key.name == "kube-system") {
-      return fail(Code::kForbidden,
-                  "namespaces \"" + key.name + "\" is forbidden: this namespace may not be deleted");
-    }
-    if (storage_->find(kind, key) == nullptr) return not_found(kind, key.name);
-    empty_namespace(key.name);
-    return {};
-  }
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-    const ObjectPtr before = storage_->find(kind, key);
-    if (before == nullptr) return not_found(kind, key.name);
-    const std::uint64_t revision = before->metadata().resource_version;
-    Removal removal = prepare_removal(kind, *before, now, clock_.wall());
-    if (removal.step == Removal::Step::kNothing) return {};
-    const bool erases = removal.step == Removal::Step::kErase;
-    auto done = erases ? storage_->erase(kind, key, revision)
-                       : storage_->put(kind, key, revision, std::move(*removal.marked));
-    if (done && erases) cascade(**done);
-    if (done) return {};
-    if (done.error().code != Code::kConflict) return tl::unexpected(done.error());
-  }
-  return modified(kind, key.name);
+Result<ObjectPtr> Store::patch_status(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                                      const WriteOptions& options) {
+  return change(kind, key, 0, options, [&](const resource::Object& before) -> Result<Json> {
+    auto after = patched(kind, key, type, patch, before);
+    if (!after) return after;
+    return prepare_status(kind, before.json(), *after);
+  });
 }
 
-Result<void> Store::bind(const Key& pod, std::string_view node) {
-  auto bound = replace(pods(), pod, 0, [&](const resource::Object& before) {
+Result<void> Store::bind(const Key& pod, std::string_view node, const WriteOptions& options) {
+  auto bound = change(pods(), pod, 0, options, [&](const resource::Object& before) {
     return prepare_binding(before, node, clock_.wall());
   });
   if (!bound) return tl::unexpected(bound.error());
   return {};
 }
 
-bool Store::owners_gone(const resource::Object& object) const {
-  const auto& owners = object.metadata().owner_references;
-  return !owners.empty() &&
-         std::all_of(owners.begin(), owners.end(), [&](const resource::OwnerReference& owner) {
-           const Kind* kind = resource::find_kind(owner.api_version, owner.kind);
-           if (kind == nullptr) return false;
-           const ObjectPtr found =
-               storage_->find(*kind, {kind->namespaced ? object.namespace_() : std::string(), owner.name});
-           return found == nullptr || found->metadata().uid != owner.uid;
-         });
-}
-
-void Store::cascade(const resource::Object& gone) {
-  for (const auto& [kind, key] : storage_->owned_by(gone.metadata().uid)) {
-    const ObjectPtr dependent = storage_->find(*kind, key);
-    if (dependent != nullptr && owners_gone(*dependent)) (void)remove(*kind, key);
+Result<Removed> Store::remove(const Kind& kind, const Key& key, const RemoveOptions& options) {
+  if (&kind == &namespaces() && (key.name == "default" || key.name == "kube-system")) {
+    return fail(Code::kForbidden,
+                "namespaces \"" + key.name + "\" is forbidden: this namespace may not be deleted");
   }
-  if (!gone.namespace_().empty()) finish_namespace(gone.namespace_());
+  Aftermath after;
+  auto removed = remove_one(kind, key, options, after);
+  settle(std::move(after));
+  if (!removed || options.dry_run || removed->gone) return removed;
+  // What had to follow may have followed already, and the object with it.
+  const ObjectPtr now = storage_->find(kind, key);
+  if (now == nullptr || now->metadata().uid != removed->object->metadata().uid) {
+    removed->gone = true;
+  } else {
+    removed->object = now;
+  }
+  return removed;
 }
 
-// Marks the namespace, so that nothing new enters, removes what is inside, and then the namespace itself.
-// What needs time to go (pods, finalizers) holds it until cascade() sees the last one leave.
-void Store::empty_namespace(const std::string& name) {
-  (void)replace(namespaces(), {{}, name}, 0, [&](const resource::Object& before) -> Result<Json> {
-    Json document = before.json();
-    if (before.metadata().deletion_timestamp.empty()) {
-      document["metadata"]["deletionTimestamp"] = rfc3339(clock_.wall());
-      document["status"]["phase"] = "Terminating";
+Result<Removed> Store::remove_one(const Kind& kind, const Key& key, const RemoveOptions& options,
+                                  Aftermath& after) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    const ObjectPtr before = storage_->find(kind, key);
+    if (before == nullptr) return not_found(kind, key.name);
+    const std::uint64_t revision = before->metadata().resource_version;
+    if (auto right = check_preconditions(kind, *before, options); !right)
+      return tl::unexpected(right.error());
+    Removal removal = prepare_removal(kind, *before, options, clock_.wall());
+    if (removal.step == Removal::Step::kNothing) return Removed{before, false};
+    const bool erases = removal.step == Removal::Step::kErase;
+    if (options.dry_run) {
+      if (erases) return Removed{before, true};
+      auto marked = resource::Object::make(std::move(*removal.marked));
+      if (!marked) return tl::unexpected(marked.error());
+      return Removed{*marked, false};
     }
-    return document;
-  });
-  for (const auto& [kind, key] : storage_->inside(name)) (void)remove(*kind, key);
-  finish_namespace(name);
-}
-
-void Store::finish_namespace(const std::string& name) {
-  const ObjectPtr space = storage_->find(namespaces(), {{}, name});
-  if (space == nullptr || space->metadata().deletion_timestamp.empty() ||
-      !space->metadata().finalizers.empty())
-    return;
-  if (!storage_->inside(name).empty()) return;
-  (void)storage_->erase(namespaces(), {{}, name}, space->metadata().resource_version);
+    auto done = erases ? storage_->erase(kind, key, revision)
+                       : storage_->put(kind, key, revision, std::move(*removal.marked));
+    if (done) {
+      after.push_back(*done);
+      return Removed{*done, erases};
+    }
+    if (done.error().code != Code::kConflict) return tl::unexpected(done.error());
+  }
+  return modified(kind, key.name);
 }
 
 }  // namespace tidegate::cluster

@@ -1,16 +1,20 @@
-// The embedded home's cluster: a Client over objects in memory, under Kubernetes' rules.
+// The embedded home's cluster: a Client over objects in memory, under Kubernetes' rules; with a file, every
+// change is in it before anybody sees the change.
 //
 // It starts with the namespaces default and kube-system and with ASMMeshConfig default. Removing an object
-// removes what it alone owns; removing a Namespace removes what is inside.
+// removes what it alone owns (garbage.h); removing a Namespace removes what is inside. Both go on at the next
+// start if the process dies in between.
 //
 // Thread: any.
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -30,30 +34,52 @@ class Store final : public Client {
   // The clock must outlive the store.
   Store(const Clock& clock, Random random, StoreOptions options = {});
 
+  using Client::list;
   Result<ObjectPtr> get(const Kind& kind, const Key& key) override;
-  Result<List> list(const Kind& kind, std::string_view namespace_ = {}) override;
-  Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision) override;
-  Result<ObjectPtr> create(const Kind& kind, Json document) override;
-  Result<ObjectPtr> update(const Kind& kind, Json document) override;
-  Result<ObjectPtr> update_status(const Kind& kind, Json document) override;
-  Result<ObjectPtr> patch(const Kind& kind, const Key& key, PatchType type, const Json& patch) override;
-  Result<void> remove(const Kind& kind, const Key& key, bool now = false) override;
-  Result<void> bind(const Key& pod, std::string_view node) override;
+  Result<List> list(const Kind& kind, const ListOptions& options) override;
+  Result<std::unique_ptr<Watch>> watch(const Kind& kind, std::uint64_t after_revision,
+                                       const WatchOptions& options = {}) override;
+  Result<ObjectPtr> create(const Kind& kind, Json document, const WriteOptions& options = {}) override;
+  Result<ObjectPtr> update(const Kind& kind, Json document, const WriteOptions& options = {}) override;
+  Result<ObjectPtr> update_status(const Kind& kind, Json document, const WriteOptions& options = {}) override;
+  Result<ObjectPtr> patch(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                          const WriteOptions& options = {}) override;
+  Result<ObjectPtr> patch_status(const Kind& kind, const Key& key, PatchType type, const Json& patch,
+                                 const WriteOptions& options = {}) override;
+  Result<Removed> remove(const Kind& kind, const Key& key, const RemoveOptions& options = {}) override;
+  Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) override;
 
  private:
-  // Replaces what stands under `key` by what `change` makes of it, again if somebody else was faster, unless
-  // `expected` (0: any) says that only one revision will do.
-  template <typename Change>
-  Result<ObjectPtr> replace(const Kind& kind, const Key& key, std::uint64_t expected, Change change);
+  // Objects whose state obliges the store to more: they have gone, or are marked and wait for their
+  // dependents, or have come too late. A list instead of recursion: chains of owners may be long.
+  using Aftermath = std::vector<ObjectPtr>;
 
-  Result<void> check_namespace(const Kind& kind, const Key& key);
+  // Makes of an object what is to stand there instead.
+  using Edit = std::function<Result<Json>(const resource::Object& before)>;
+
+  // Replaces what stands under `key` by what `edit` makes of it, again if somebody else was faster, unless
+  // `expected` (0: any) says that only one revision will do. change() also does what has to follow.
+  Result<ObjectPtr> change(const Kind& kind, const Key& key, std::uint64_t expected,
+                           const WriteOptions& options, const Edit& edit);
+  Result<ObjectPtr> replace(const Kind& kind, const Key& key, std::uint64_t expected, bool dry_run,
+                            const Edit& edit, Aftermath& after);
+  Result<ObjectPtr> finish(const Kind& kind, ObjectPtr object, Aftermath& after);
+  Result<ObjectPtr> place(const Kind& kind, Json prepared, bool generated, bool dry_run);
+  Result<Removed> remove_one(const Kind& kind, const Key& key, const RemoveOptions& options,
+                             Aftermath& after);
+
+  void settle(Aftermath after);
+  void collect(const Kind& kind, const Key& key, Aftermath& after);
+  void wait_for_dependents(const resource::Object& owner, Aftermath& after);
+  void orphan_dependents(const resource::Object& owner, Aftermath& after);
+  void empty_namespace(const std::string& name, Aftermath& after);
+  void finish_namespace(const std::string& name, Aftermath& after);
+  ObjectPtr find_owner(const resource::Object& dependent, const Kind& kind,
+                       const resource::OwnerReference& reference) const;
+
+  Result<void> make_namespace(const Kind& kind, const Key& key);
   std::string new_uid();
   std::string new_suffix();
-  bool owners_gone(const resource::Object& object) const;
-  void cascade(const resource::Object& gone);
-  void empty_namespace(const std::string& name);
-  void finish_namespace(const std::string& name);
-  Result<ObjectPtr> finish(const Kind& kind, ObjectPtr object);
 
   const Clock& clock_;
   const StoreOptions options_;

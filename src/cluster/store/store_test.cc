@@ -172,6 +172,92 @@ TEST_F(StoreTest, ListsAreSortedAndScoped) {
   EXPECT_GE(all.revision, all.items[2]->metadata().resource_version);
 }
 
+TEST_F(StoreTest, PagesShowOneRevision) {
+  for (const char* name : {"a", "c", "e", "g"}) ASSERT_TRUE(store.create(maps, config_map(name)));
+  const auto first = store.list(maps, ListOptions{.namespace_ = "default", .limit = 2});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->items.size(), 2u);
+  EXPECT_EQ(first->remaining, 2u);
+  // Between the pages one object goes, one comes, one changes.
+  ASSERT_TRUE(store.remove(maps, {"default", "e"}));
+  ASSERT_TRUE(store.create(maps, config_map("f")));
+  ASSERT_TRUE(store.update(maps, config_map("g", "2")));
+  const auto second =
+      store.list(maps, ListOptions{.namespace_ = "default", .limit = 2, .continue_ = first->continue_});
+  ASSERT_TRUE(second) << describe(second.error());
+  ASSERT_EQ(second->items.size(), 2u);
+  EXPECT_EQ(second->items[0]->name(), "e");
+  EXPECT_EQ(second->items[1]->name(), "g");
+  EXPECT_EQ(second->items[1]->json()["data"]["a"], "1");
+  EXPECT_EQ(second->revision, first->revision);
+  EXPECT_TRUE(second->continue_.empty());
+  EXPECT_EQ(code(store.list(maps, ListOptions{.limit = 2, .continue_ = "x"})), Code::kInvalid);
+  Store small(clock, Random(1), {.history_max = 1});
+  for (const char* name : {"a", "b"}) ASSERT_TRUE(small.create(maps, config_map(name)));
+  const std::string token = small.list(maps, ListOptions{.limit = 1})->continue_;
+  EXPECT_TRUE(small.list(maps, ListOptions{.limit = 1, .continue_ = token}));
+  for (const char* name : {"c", "d"}) ASSERT_TRUE(small.create(maps, config_map(name)));
+  EXPECT_EQ(code(small.list(maps, ListOptions{.limit = 1, .continue_ = token})), Code::kGone);
+}
+
+TEST_F(StoreTest, WatchesOfANamespaceBookmarksAndCalls) {
+  ASSERT_TRUE(store.create(kind("ns"),
+                           {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "aa"}}}}));
+  const std::uint64_t start = store.list(maps)->revision;
+  int calls = 0;
+  auto watch =
+      *store.watch(maps, start, {.namespace_ = "aa", .bookmarks = true, .on_ready = [&] { ++calls; }});
+  EXPECT_FALSE(watch->next(Duration::zero())->has_value());
+  ASSERT_TRUE(store.create(maps, config_map("a")));
+  EXPECT_EQ(calls, 1);
+  const auto bookmark = *watch->next(Duration::zero());
+  ASSERT_TRUE(bookmark);
+  EXPECT_EQ(bookmark->type, EventType::kBookmark);
+  EXPECT_EQ(bookmark->revision, store.list(maps)->revision);
+  EXPECT_FALSE(watch->next(Duration::zero())->has_value());
+  ASSERT_TRUE(store.create(maps, config_map("b", "1", "aa")));
+  EXPECT_EQ(calls, 2);
+  const auto event = *watch->next(Duration::zero());
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->object->name(), "b");
+  ASSERT_TRUE(store.update(maps, config_map("b", "2", "aa")));
+  EXPECT_EQ((*watch->next(Duration::zero()))->before->json()["data"]["a"], "1");
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(StoreTest, DryRunsCheckAndStoreNothing) {
+  const std::uint64_t revision = store.list(maps)->revision;
+  const auto would = store.create(models, model("a"), {.dry_run = true});
+  ASSERT_TRUE(would) << describe(would.error());
+  EXPECT_EQ((*would)->json()["spec"]["poolRef"]["kind"], "InferencePool");
+  EXPECT_EQ((*would)->metadata().resource_version, 0u);
+  Json elsewhere = model("b");
+  elsewhere["metadata"]["namespace"] = "nowhere";
+  EXPECT_EQ(code(store.create(models, elsewhere, {.dry_run = true})), Code::kNotFound);
+  EXPECT_EQ(store.list(maps)->revision, revision);
+  ASSERT_TRUE(store.create(maps, config_map("a")));
+  EXPECT_EQ(code(store.create(maps, config_map("a"), {.dry_run = true})), Code::kConflict);
+  const auto changed = store.update(maps, config_map("a", "2"), {.dry_run = true});
+  ASSERT_TRUE(changed);
+  EXPECT_EQ((*changed)->json()["data"]["a"], "2");
+  EXPECT_EQ((*store.get(maps, {"default", "a"}))->json()["data"]["a"], "1");
+}
+
+TEST_F(StoreTest, StatusIsPatchedAloneAndManagedFieldsAreKept) {
+  Json document = model("a");
+  document["metadata"]["managedFields"] = {{{"manager", "x"}}};
+  ASSERT_TRUE(store.create(models, document));
+  const auto patched = store.patch_status(
+      models, {"default", "a"}, PatchType::kMerge,
+      {{"spec", {{"criticality", "Critical"}}}, {"status", {{"conditions", Json::array()}}}});
+  ASSERT_TRUE(patched) << describe(patched.error());
+  EXPECT_FALSE((*patched)->json()["spec"].contains("criticality"));
+  EXPECT_TRUE((*patched)->json()["status"].contains("conditions"));
+  const auto updated = store.update(models, model("a"));
+  ASSERT_TRUE(updated);
+  EXPECT_EQ((*updated)->json()["metadata"]["managedFields"][0]["manager"], "x");
+}
+
 TEST_F(StoreTest, WatchDeliversEveryLaterChangeOnceInOrder) {
   ASSERT_TRUE(store.create(maps, config_map("a")));
   auto watch = *store.watch(maps, store.list(maps)->revision);
@@ -237,7 +323,7 @@ TEST_F(StoreTest, BoundPodsGoWhenTheirMachineSaysSo) {
   ASSERT_TRUE(store.remove(pods, key));  // asking twice changes nothing
   EXPECT_EQ((*store.get(pods, key))->metadata().resource_version, revision);
   ASSERT_TRUE(store.update_status(pods, dying->json()));
-  ASSERT_TRUE(store.remove(pods, key, true));
+  ASSERT_TRUE(store.remove(pods, key, {.grace_s = 0}));
   EXPECT_EQ(code(store.get(pods, key)), Code::kNotFound);
   EXPECT_EQ(code(store.remove(pods, key)), Code::kNotFound);
 }
@@ -284,7 +370,7 @@ TEST_F(StoreTest, NamespacesGoWithTheirContentAndTakeNothingNewMeanwhile) {
   EXPECT_TRUE(store.list(maps, "x")->items.empty());
   EXPECT_EQ((*store.get(spaces, {{}, "x"}))->json()["status"]["phase"], "Terminating");
   EXPECT_EQ(code(store.create(maps, config_map("b", "1", "x"))), Code::kForbidden);
-  ASSERT_TRUE(store.remove(pods, {"x", "p"}, true));
+  ASSERT_TRUE(store.remove(pods, {"x", "p"}, {.grace_s = 0}));
   EXPECT_EQ(code(store.get(spaces, {{}, "x"})), Code::kNotFound);
 }
 
