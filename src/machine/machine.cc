@@ -249,7 +249,8 @@ void Machine::State::on_pod(ObjectPtr object, bool deleted) {
     if (phase != "Succeeded" && phase != "Failed") {
       add(object, *node);
     } else if (!object->metadata().deletion_timestamp.empty()) {
-      worker.post([this, key = cluster::key_of(*object)] { (void)client.remove(*pod_kind, key, true); });
+      worker.post(
+          [this, key = cluster::key_of(*object)] { (void)client.remove(*pod_kind, key, {.grace_s = 0}); });
     }
     return;
   }
