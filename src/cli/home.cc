@@ -23,6 +23,8 @@
 #include "cluster/files.h"
 #include "cluster/store/store.h"
 #include "control/loop/controller.h"
+#include "control/nodepool/controllers.h"
+#include "control/placement/controllers.h"
 #include "control/workload/controllers.h"
 #include "gateway/gateway.h"
 #include "resource/fields.h"
@@ -171,9 +173,12 @@ Result<void> Home::start() {
   s.caches.start();
 
   s.runtime = std::make_unique<loop::Runtime>(s.store, s.clock);
-  for (loop::Controller& controller : workload::controllers(Random::from_system(), true)) {
-    s.runtime->add(std::move(controller));
-  }
+  const auto add = [&s](std::vector<loop::Controller> controllers) {
+    for (loop::Controller& controller : controllers) s.runtime->add(std::move(controller));
+  };
+  add(workload::controllers(Random::from_system()));
+  add(placement::controllers());
+  add(nodepool::controllers());
   s.runtime->start();
 
   s.gateway = std::make_unique<gateway::Gateway>(

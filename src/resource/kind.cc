@@ -14,8 +14,11 @@
 #include "resource/inference_pool.h"
 #include "resource/llm_route.h"
 #include "resource/metadata.h"
+#include "resource/node_pool.h"
 #include "resource/pod.h"
+#include "resource/priority_class.h"
 #include "resource/reader.h"
+#include "resource/resource_policy.h"
 #include "resource/workload.h"
 
 namespace tidegate::resource {
@@ -36,6 +39,9 @@ std::span<const Kind> kinds() {
       replica_set_kind(),
       lease_kind(),
       endpoint_slice_kind(),
+      priority_class_kind(),
+      resource_policy_kind(),
+      node_pool_kind(),
       inference_pool_old_kind(),
       inference_pool_kind(),
       inference_model_kind(),

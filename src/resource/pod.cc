@@ -123,8 +123,10 @@ PodSpec read_pod_spec(Reader& spec) {
     item.open();
     pod.scheduling_gates.push_back(item.text("name", {.need = Need::kRequired}));
   });
-  pod.affinity = spec.raw("affinity");
-  pod.topology_spread = spec.raw("topologySpreadConstraints");
+  pod.affinity = read_affinity(spec);
+  pod.spread = read_spread(spec);
+  pod.overhead = spec.quantities("overhead");
+  pod.never_preempts = spec.text("preemptionPolicy") == "Never";
   check_containers(spec, pod);
   return pod;
 }
@@ -234,6 +236,7 @@ std::map<std::string, Quantity> PodSpec::requests() const {
   }
   add_into(total, sidecars);
   for (const auto& [name, quantity] : peak) total[name] = std::max(total[name], quantity);
+  add_into(total, overhead);
   return total;
 }
 

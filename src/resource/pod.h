@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/quantity.h"
+#include "resource/affinity.h"
 #include "resource/condition.h"
 #include "resource/kind.h"
 #include "resource/object.h"
@@ -150,10 +151,13 @@ struct PodSpec {
   std::string hostname;
   bool host_network = false;
   std::vector<std::string> scheduling_gates;
-  std::string affinity;         // JSON, read by placement
-  std::string topology_spread;  // JSON, read by placement
+  Affinity affinity;
+  std::vector<SpreadConstraint> spread;
+  std::map<std::string, Quantity> overhead;
+  bool never_preempts = false;  // preemptionPolicy: Never
 
-  // What placement must find on a node: the sum over containers, or the largest init container, per resource.
+  // What placement must find on a node: the sum over containers, or the largest init container, per resource,
+  // and the overhead.
   std::map<std::string, Quantity> requests() const;
 };
 

@@ -44,11 +44,9 @@ bool selects(const Labels& selector, const Labels& labels) {
   return !selector.empty() && contains(labels, selector);
 }
 
-LabelSelector read_selector(Reader& parent, std::string_view field, Need need) {
-  LabelSelector selector;
-  Reader reader(parent, field, need);
-  selector.match_labels = reader.text_map("matchLabels", Need::kOptional, label_key, label_value);
-  reader.each("matchExpressions", {}, [&](Reader& item) {
+std::vector<Requirement> read_requirements(Reader& parent, std::string_view field) {
+  std::vector<Requirement> requirements;
+  parent.each(field, {}, [&](Reader& item) {
     Requirement requirement;
     requirement.key = item.text("key", {.need = Need::kRequired, .syntax = label_key});
     requirement.op = item.choice<Operator>("operator",
@@ -64,8 +62,16 @@ LabelSelector read_selector(Reader& parent, std::string_view field, Need need) {
     } else if (!wants_values && !requirement.values.empty()) {
       item.wrong("values", "is set; operators Exists and DoesNotExist take no values");
     }
-    selector.match_expressions.push_back(std::move(requirement));
+    requirements.push_back(std::move(requirement));
   });
+  return requirements;
+}
+
+LabelSelector read_selector(Reader& parent, std::string_view field, Need need) {
+  LabelSelector selector;
+  Reader reader(parent, field, need);
+  selector.match_labels = reader.text_map("matchLabels", Need::kOptional, label_key, label_value);
+  selector.match_expressions = read_requirements(reader, "matchExpressions");
   return selector;
 }
 

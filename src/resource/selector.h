@@ -38,6 +38,9 @@ struct LabelSelector {
 // The flat form of Services and old pools: every pair must be there. An empty one matches nothing.
 bool selects(const Labels& selector, const Labels& labels);
 
+// Reads a list of requirements, such as matchExpressions.
+std::vector<Requirement> read_requirements(Reader& parent, std::string_view field);
+
 // Reads the LabelSelector in `field` of `parent`.
 LabelSelector read_selector(Reader& parent, std::string_view field, Need need = Need::kOptional);
 

@@ -149,6 +149,9 @@ struct Runtime::Worker {
         return revision_of(client.update(*action.kind, *action.document));
       case Action::Verb::kUpdateStatus:
         return revision_of(client.update_status(*action.kind, *action.document));
+      case Action::Verb::kPatch:
+        return revision_of(
+            client.patch(*action.kind, action.key, cluster::PatchType::kMerge, *action.document));
       case Action::Verb::kRemove:
         if (auto removed = client.remove(*action.kind, action.key); !removed)
           return tl::unexpected(removed.error());

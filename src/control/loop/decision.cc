@@ -34,6 +34,12 @@ Action Action::update_status(const resource::Kind& kind, resource::Json document
   return with_document(Verb::kUpdateStatus, kind, std::move(document), std::move(why));
 }
 
+Action Action::patch(const resource::Kind& kind, const resource::Object& object, resource::Json merge,
+                     std::string why) {
+  auto document = std::make_shared<const resource::Json>(std::move(merge));
+  return {Verb::kPatch, &kind, cluster::key_of(object), std::move(document), {}, {}, std::move(why)};
+}
+
 Action Action::remove(const resource::Kind& kind, const resource::Object& object, std::string why) {
   return {Verb::kRemove, &kind, cluster::key_of(object), nullptr, object.metadata().uid, {}, std::move(why)};
 }

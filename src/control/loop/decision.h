@@ -18,12 +18,12 @@
 namespace tidegate::loop {
 
 struct Action {
-  enum class Verb { kCreate, kUpdate, kUpdateStatus, kRemove, kBind };
+  enum class Verb { kCreate, kUpdate, kUpdateStatus, kPatch, kRemove, kBind };
 
   Verb verb;
   const resource::Kind* kind;
   cluster::Key key;  // what it is about; for kCreate the name may still be generated
-  std::shared_ptr<const resource::Json> document;  // for kCreate, kUpdate, kUpdateStatus
+  std::shared_ptr<const resource::Json> document;  // for kCreate, kUpdate, kUpdateStatus, kPatch
   std::string uid;                                 // for kRemove: of the object that was seen
   std::string node;                                // for kBind
   std::string why;                                 // for the log line; empty for what is not worth one
@@ -33,6 +33,9 @@ struct Action {
   static Action create(const resource::Kind& kind, resource::Json document, std::string why = {});
   static Action update(const resource::Kind& kind, resource::Json document, std::string why = {});
   static Action update_status(const resource::Kind& kind, resource::Json document, std::string why = {});
+  // A merge patch of what is not its status: labels, annotations, a field of the spec.
+  static Action patch(const resource::Kind& kind, const resource::Object& object, resource::Json merge,
+                      std::string why = {});
   static Action remove(const resource::Kind& kind, const resource::Object& object, std::string why = {});
   static Action bind(const resource::Kind& pod_kind, const resource::Object& pod, std::string node,
                      std::string why = {});

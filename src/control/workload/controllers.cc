@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "control/workload/bind.h"
 #include "control/workload/deployment.h"
 #include "control/workload/endpoints.h"
 #include "resource/fields.h"
@@ -93,26 +92,11 @@ Controller services(const Kinds& kinds) {
   return controller;
 }
 
-Controller binder(const Kinds& kinds) {
-  const resource::Kind* node = resource::find_kind("v1", "Node");
-  TG_CHECK(node != nullptr);
-  Controller controller;
-  controller.name = "bind";
-  const auto everything = [](const Object&) { return std::vector<Key>{{"", "all"}}; };
-  controller.sources = {{kinds.pod, everything}, {node, everything}};
-  controller.decide = [kinds, node](const Key&, const Caches& caches, WallTime now) {
-    return decide_bindings(*kinds.pod, caches.list(*node), caches.list(*kinds.pod), now);
-  };
-  return controller;
-}
-
 }  // namespace
 
-std::vector<Controller> controllers(Random random, bool bind) {
+std::vector<Controller> controllers(Random random) {
   const Kinds kinds = Kinds::find();
-  std::vector<Controller> all = {deployments(kinds), replica_sets(kinds, random), services(kinds)};
-  if (bind) all.push_back(binder(kinds));
-  return all;
+  return {deployments(kinds), replica_sets(kinds, random), services(kinds)};
 }
 
 }  // namespace tidegate::workload

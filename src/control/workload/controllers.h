@@ -11,8 +11,7 @@
 
 namespace tidegate::workload {
 
-// Deployment, ReplicaSet, Service endpoints and, with `bind`, the binding of pending pods to nodes (off where
-// a cluster's own scheduler or control/placement does it).
-std::vector<loop::Controller> controllers(Random random, bool bind);
+// Deployment, ReplicaSet and Service endpoints. Where pods run is decided by control/placement.
+std::vector<loop::Controller> controllers(Random random);
 
 }  // namespace tidegate::workload

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/rfc3339.h"
 #include "control/workload/names.h"
 #include "resource/fields.h"
 
@@ -209,7 +210,7 @@ std::optional<Duration> until_deadline(const Object& deployment, WallTime now) {
   if (progressing == nullptr) return std::nullopt;
   const std::string reason = resource::text(*progressing, "reason");
   if (reason == "NewReplicaSetAvailable" || reason == "ProgressDeadlineExceeded") return std::nullopt;
-  const auto since = parse_time(resource::text(*progressing, "lastUpdateTime"));
+  const auto since = parse_rfc3339(resource::text(*progressing, "lastUpdateTime"));
   if (!since) return std::nullopt;
   const auto deadline =
       std::chrono::seconds(number(deployment.json(), "spec.progressDeadlineSeconds", 600) + 1);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/rfc3339.h"
 #include "control/workload/deployment.h"
 #include "resource/fields.h"
 
@@ -64,7 +65,7 @@ bool deadline_passed(const Json& deployment, WallTime now) {
   const Json* before = resource::condition(deployment, "Progressing");
   if (before == nullptr || resource::text(*before, "reason") == "NewReplicaSetAvailable") return false;
   if (resource::text(*before, "reason") == "ProgressDeadlineExceeded") return true;
-  const auto since = parse_time(resource::text(*before, "lastUpdateTime"));
+  const auto since = parse_rfc3339(resource::text(*before, "lastUpdateTime"));
   return since && *since + std::chrono::seconds(deadline_s) < now;
 }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "base/rfc3339.h"
 #include "resource/fields.h"
 
 namespace tidegate::workload {
@@ -47,22 +47,6 @@ int doublings(Duration age) { return age <= Duration::zero() ? 0 : 1 + std::ilog
 
 }  // namespace
 
-std::optional<WallTime> parse_time(std::string_view text) {
-  const std::string copy(text);
-  std::tm fields{};
-  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &fields);
-  if (rest == nullptr) return std::nullopt;
-  Duration fraction{0};
-  if (*rest == '.') {
-    std::int64_t nanos = 0;
-    std::int64_t unit = 100'000'000;
-    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) nanos += (*rest - '0') * unit;
-    fraction = Duration(nanos);
-  }
-  if (std::string_view(rest) != "Z") return std::nullopt;
-  return WallTime(std::chrono::seconds(timegm(&fields))) + fraction;
-}
-
 PodFacts read_pod(const resource::ObjectPtr& pod) {
   PodFacts facts;
   facts.object = pod;
@@ -73,9 +57,9 @@ PodFacts read_pod(const resource::ObjectPtr& pod) {
   facts.ready = resource::condition_is_true(json, "Ready");
   if (facts.ready) {
     const std::string since = resource::text(*resource::condition(json, "Ready"), "lastTransitionTime");
-    facts.ready_since = parse_time(since).value_or(WallTime{});
+    facts.ready_since = parse_rfc3339(since).value_or(WallTime{});
   }
-  facts.created = parse_time(pod->metadata().creation_timestamp).value_or(WallTime{});
+  facts.created = parse_rfc3339(pod->metadata().creation_timestamp).value_or(WallTime{});
   facts.deletion_cost = deletion_cost_of(pod->metadata());
   facts.restarts = restarts_of(json);
   return facts;

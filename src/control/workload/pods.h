@@ -51,7 +51,4 @@ void sort_victims_first(std::vector<PodFacts>& pods, WallTime now);
 // Whether the controlling owner of `object` is the one with this uid.
 bool controlled_by(const resource::Object& object, std::string_view uid);
 
-// Parses RFC 3339 in UTC, with or without fractions. Empty for anything else.
-std::optional<WallTime> parse_time(std::string_view text);
-
 }  // namespace tidegate::workload
