@@ -1,9 +1,10 @@
 // The rig's client: many keep-alive connections on one thread.
 //
 //   rig_load --target 127.0.0.1:8080 --mode closed --connections 64 --seconds 3 --body-bytes 1024
-//   rig_load ... --mode rate --rate 5000     open loop: Poisson arrivals from a seed, latency from the
-//   intended moment rig_load ... --mode sse --connections 200     streams back to back, latency per event
-//   from the engine's "t"
+//   rig_load ... --mode rate --rate 5000         open loop: Poisson arrivals from a seed, latency counts from
+//                                                the intended moment
+//   rig_load ... --mode sse --connections 200    streams back to back, latency per event from the engine's "t"
+//   rig_load ... --requests 2000                 ends after that many, when it comes to counting instructions
 //
 // Prints one JSON object: requests, errors, seconds, rate, events, latencies in microseconds. An error is an
 // answer other than 200, a broken answer or a lost connection; a lost connection is made anew.
@@ -20,6 +21,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -44,6 +46,7 @@ struct Options {
   int connections = 64;
   double rate = 1000;
   double seconds = 3;
+  std::uint64_t requests = UINT64_MAX;
   std::size_t body_bytes = 1024;
 };
 
@@ -104,7 +107,7 @@ class Load {
     std::array<epoll_event, 256> events;
     while (true) {
       const std::int64_t now = now_ns();
-      if (now >= end) break;
+      if (now >= end || requests_ >= options_.requests) break;
       const std::int64_t until = options_.mode == "rate" ? std::min(end, arrivals(now)) : end;
       const std::int64_t left = std::max<std::int64_t>(0, until - now_ns());
       const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
@@ -308,6 +311,8 @@ int main(int argc, char** argv) {
       options.rate = std::stod(value);
     } else if (name == "--seconds") {
       options.seconds = std::stod(value);
+    } else if (name == "--requests") {
+      options.requests = std::stoull(value);
     } else if (name == "--body-bytes") {
       options.body_bytes = std::stoul(value);
     } else {

@@ -67,13 +67,16 @@ class Program:
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
                 with contextlib.suppress(OSError):
                     total += int((task / "schedstat").read_text().split()[0])
-        if total:
-            return total / 1e9
-        ticks = 0
+        return total / 1e9 if total else sum(self.user_and_system_seconds())
+
+    def user_and_system_seconds(self):
+        """The same apart, as far as the kernel's clock tick can tell: good for a share, coarse for a sum."""
+        ticks = [0, 0]
         for pid in self.tree():
             fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+            ticks[0] += int(fields[11])
+            ticks[1] += int(fields[12])
+        return [count / os.sysconf("SC_CLK_TCK") for count in ticks]
 
     def resident_mib(self):
         pages = sum(int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.tree())
@@ -174,7 +177,7 @@ backend engines
     return Program("haproxy", command, core, folder / "log", libraries)
 
 
-def tidegate(engines, port, core, folder="tidegate", binary=RELEASE / "tidegate", extra=()):
+def tidegate(engines, port, core, folder="tidegate", binary=RELEASE / "tidegate", extra=(), under=()):
     """Everything on: JSON parse, draw over ten targets, pick over ten engines that it scrapes, metering, metrics."""
     folder = WORK / folder
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
@@ -182,7 +185,7 @@ def tidegate(engines, port, core, folder="tidegate", binary=RELEASE / "tidegate"
     (folder / "manifests" / "canary.yaml").write_text(
         template.replace("@PORT@", str(port)).replace("@ENGINES@", ",".join(engines))
     )
-    command = [binary, "gateway", "-f", folder / "manifests", "--workers", "1",
+    command = [*under, binary, "gateway", "-f", folder / "manifests", "--workers", "1",
                "--bind", "127.0.0.1", "--stats-port", free_port("127.0.0.1"), *extra]
     return Program("tidegate", command, core, folder / "log")
 
