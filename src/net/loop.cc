@@ -16,6 +16,8 @@ namespace tidegate::net {
 namespace {
 
 constexpr int kEventsPerRound = 256;
+// More than these do not wait for the end of the round: the first should not be late because of the last.
+constexpr std::size_t kSendersTogether = 32;
 constexpr Duration kLongestWait = std::chrono::minutes(1);
 
 }  // namespace
@@ -63,24 +65,31 @@ void Loop::stop() {
 
 void Loop::run() {
   stopped_ = false;
-  std::array<epoll_event, kEventsPerRound> events;
   while (true) {
     now_ = std::chrono::steady_clock::now();
     run_posted();
     run_timers();
     run_ready();
-    retired_.clear();
+    run_senders();
+    retired_.clear();  // nobody who is named by an event or wants to send is among them
     if (stopped_) break;
-    const int count = wait(events.data(), kEventsPerRound);
-    now_ = std::chrono::steady_clock::now();
-    for (int i = 0; i < count; ++i) {
-      auto* pollable = static_cast<Pollable*>(events[static_cast<std::size_t>(i)].data.ptr);
-      if (pollable) {
-        pollable->on_events(events[static_cast<std::size_t>(i)].events);
-      } else {
-        std::uint64_t times = 0;
-        [[maybe_unused]] const ssize_t got = read(wake_fd_, &times, sizeof times);
-      }
+    run_events();
+    run_senders();
+  }
+}
+
+void Loop::run_events() {
+  std::array<epoll_event, kEventsPerRound> events;
+  const int count = wait(events.data(), kEventsPerRound);
+  now_ = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (auto* pollable = static_cast<Pollable*>(event.data.ptr)) {
+      pollable->on_events(event.events);
+      if (senders_.size() >= kSendersTogether) run_senders();
+    } else {
+      std::uint64_t times = 0;
+      [[maybe_unused]] const ssize_t got = read(wake_fd_, &times, sizeof times);
     }
   }
 }
@@ -91,6 +100,19 @@ void Loop::run_ready() {
   running_.swap(ready_);
   for (const std::coroutine_handle<> handle : running_) handle.resume();
   running_.clear();
+}
+
+// Two passes, so that nothing comes between one sending and the next.
+void Loop::run_senders() {
+  while (!senders_.empty()) {
+    sending_.swap(senders_);
+    std::size_t done = 0;
+    for (Pollable* pollable : sending_) {
+      if (pollable->send()) sending_[done++] = pollable;
+    }
+    for (std::size_t i = 0; i < done; ++i) sending_[i]->sent();
+    sending_.clear();
+  }
 }
 
 void Loop::run_posted() {

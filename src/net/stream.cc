@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t kPiecesPerCall = 64;
 
+// So few bytes are copied into one piece first: the kernel takes longer to walk a list than that.
+constexpr std::size_t kJoinedBytesMax = 4096;
+
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 tl::unexpected<Error> system_failure(std::string_view what, const Address& peer, int error) {
@@ -27,6 +30,23 @@ tl::unexpected<Error> system_failure(std::string_view what, const Address& peer,
 
 }  // namespace
 
+// One call's worth of `pieces`; returns what send() returns.
+ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count) {
+  if (count == 1) return ::send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+  char joined[kJoinedBytesMax];
+  std::size_t size = 0;
+  std::size_t copied = 0;
+  while (copied < count && pieces[copied].iov_len <= kJoinedBytesMax - size) {
+    std::memcpy(joined + size, pieces[copied].iov_base, pieces[copied].iov_len);
+    size += pieces[copied++].iov_len;
+  }
+  if (copied == count) return ::send(fd, joined, size, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);
+  message.msg_iovlen = std::min(count, kPiecesPerCall);
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 // The operations that wait hold themselves (in their coroutine's frame); the state points at them.
 struct Stream::State final : Pollable {
   State(Loop& the_loop, int the_fd, const Address& the_peer)
@@ -34,6 +54,8 @@ struct Stream::State final : Pollable {
   ~State() override { shut(); }
 
   void on_events(std::uint32_t events) override;
+  bool send() override;
+  void sent() override;
   void do_read();
   void do_write();
   void expire();
@@ -60,6 +82,7 @@ struct Stream::State final : Pollable {
   bool aborted = false;
   ReadOp* reading = nullptr;
   WriteOp* writing = nullptr;
+  bool send_is_due = false;  // the loop will call send(); until then `writing` waits for nothing else
   std::function<void()> hangup_callback;
   ConnectOp* connecting = nullptr;
   HandshakeOp* shaking = nullptr;
@@ -119,7 +142,7 @@ void Stream::State::on_events(std::uint32_t events) {
     return;
   }
   // A resumed coroutine may close this stream; the state itself lives until the end of the round.
-  if (may_write && writing) do_write();
+  if (may_write && writing && !send_is_due) do_write();
   if (may_read && reading) do_read();
 }
 
@@ -189,10 +212,7 @@ bool Stream::State::try_write(WriteOp& op) {
       continue;
     }
     if (!may_write) break;
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = std::min(op.count, kPiecesPerCall);
-    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_pieces(fd, pieces, op.count);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (!would_block(errno)) {
@@ -284,13 +304,27 @@ void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
 
 bool Stream::WriteOp::await_ready() {
   TG_CHECK(state && !state->writing);
-  return state->try_write(*this);
+  return state->refuse(result);
 }
 
 void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
   waiter = handle;
   state->writing = this;
-  state->arm();
+  if (!std::exchange(state->send_is_due, true)) state->loop.send_later(state);
+}
+
+// An operation that was failed meanwhile is `writing` no more; its stream may be closed, but it is not yet
+// destroyed.
+bool Stream::State::send() {
+  send_is_due = false;
+  if (!writing) return false;
+  if (try_write(*writing)) return true;
+  arm();
+  return false;
+}
+
+void Stream::State::sent() {
+  if (writing) std::exchange(writing, nullptr)->waiter.resume();
 }
 
 Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
