@@ -3,8 +3,9 @@
 //   rig_load --target 127.0.0.1:8080 --mode closed --connections 64 --seconds 3 --body-bytes 1024
 //   rig_load ... --mode rate --rate 5000         open loop: Poisson arrivals from a seed, latency counts from
 //                                                the intended moment
-//   rig_load ... --mode sse --connections 200    streams back to back, latency per event from the engine's "t"
-//   rig_load ... --requests 2000                 ends after that many, when it comes to counting instructions
+//   rig_load ... --mode sse --connections 200    streams back to back, latency per event from the engine's
+//   "t" rig_load ... --requests 2000                 ends after that many, when it comes to counting
+//   instructions
 //
 // Prints one JSON object: requests, errors, seconds, rate, events, latencies in microseconds. An error is an
 // answer other than 200, a broken answer or a lost connection; a lost connection is made anew.

@@ -14,11 +14,6 @@ namespace {
 
 namespace od = simdjson::ondemand;
 
-static_assert(kBodyPadding >= simdjson::SIMDJSON_PADDING);
-
-// A parser that grew for one huge body is given back once bodies are small again.
-constexpr std::size_t kKeepBytes = std::size_t{2} << 20;
-
 // The members we act on, as bits of a set.
 enum Member : std::uint32_t {
   kNone = 0,
@@ -55,49 +50,11 @@ Member member_of(std::string_view key) {
   }
 }
 
-// Longer keys are none of ours.
-constexpr std::size_t kKeyMax = 32;
+// An escaped key that may be one of ours: its letters are at most six bytes each.
+constexpr std::size_t kEscapedKeyMax = 6 * 32;
 
-std::string_view trimmed(std::string_view token) {
-  while (!token.empty() &&
-         (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) {
-    token.remove_suffix(1);
-  }
-  return token;
-}
-
-Error not_json(simdjson::error_code error) {
-  const char* why = "its structure is broken";
-  switch (error) {
-    case simdjson::UTF8_ERROR:
-      why = "it is not UTF-8";
-      break;
-    case simdjson::UNCLOSED_STRING:
-      why = "a string is not closed";
-      break;
-    case simdjson::UNESCAPED_CHARS:
-      why = "a string holds a control character that is not escaped";
-      break;
-    case simdjson::STRING_ERROR:
-      why = "a string holds an escape that is none";
-      break;
-    case simdjson::EMPTY:
-      why = "it is empty";
-      break;
-    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
-      why = "a bracket is not closed";
-      break;
-    default:
-      break;
-  }
-  return Error{Code::kInvalid, "",
-               std::string("The request body is not valid JSON: ") + why + "; send one JSON object"};
-}
-
-Error broken_at(std::size_t place) {
-  return Error{Code::kInvalid, "",
-               "The request body is not valid JSON: its structure is broken at byte " +
-                   std::to_string(place) + "; send one JSON object"};
+Error not_json(const std::string& why) {
+  return Error{Code::kInvalid, "", "The request body is not valid JSON: " + why + "; send one JSON object"};
 }
 
 tl::unexpected<Error> refuse(std::string_view member, std::string message) {
@@ -122,33 +79,25 @@ std::optional<std::uint64_t> count_of(std::string_view token) {
 // One pass over one body.
 class Pass {
  public:
-  explicit Pass(std::string_view body) : body_(body) {}
+  // `parser` and `decoded` are for what is written with escapes.
+  Pass(std::string_view body, od::parser& parser, std::string& decoded)
+      : body_(body), parser_(parser), decoded_(decoded) {}
 
-  Result<BodyFacts> run(od::parser& parser) {
-    if (const std::size_t fault = json_fault(body_); fault != kJsonFine)
-      return tl::unexpected(broken_at(fault));
-    od::document document;
-    const auto parsed = parser.iterate(body_.data(), body_.size(), body_.size() + kBodyPadding).get(document);
-    if (parsed != simdjson::SUCCESS) return tl::unexpected(not_json(parsed));
-    od::object object;
-    if (const auto error = document.get_object().get(object); error != simdjson::SUCCESS) {
-      if (error == simdjson::INCORRECT_TYPE)
-        return refuse("", "The request body is not a JSON object; send one");
-      return tl::unexpected(not_json(error));
-    }
-    facts_.open = body_.find('{') + 1;
+  Result<BodyFacts> run() {
+    JsonMembers members(body_);
     facts_.is_empty = true;
-    for (auto field : object) {
-      if (field.error() != simdjson::SUCCESS) return tl::unexpected(not_json(field.error()));
+    while (members.next()) {
       facts_.is_empty = false;
-      if (auto read = read_field(field.value_unsafe()); !read) return tl::unexpected(read.error());
+      if (auto read = read_field(members.key(), members.value()); !read) return tl::unexpected(read.error());
     }
-    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
-      return tl::unexpected(not_json(simdjson::TAPE_ERROR));
+    if (!members.is_object()) return refuse("", "The request body is not a JSON object; send one");
+    if (!members.fine()) {
+      return tl::unexpected(members.fault() == body_.size()
+                                ? not_json("it breaks off or is not UTF-8")
+                                : not_json("it is broken at byte " + std::to_string(members.fault())));
     }
-    if (!facts_.max_tokens || max_completion_tokens_) {
-      facts_.max_tokens = max_completion_tokens_ ? max_completion_tokens_ : facts_.max_tokens;
-    }
+    facts_.open = members.open();
+    if (max_completion_tokens_) facts_.max_tokens = max_completion_tokens_;
     return facts_;
   }
 
@@ -158,37 +107,41 @@ class Pass {
     return {begin, begin + token.size()};
   }
 
-  Result<void> read_field(od::field field) {
-    const char* raw = field.key().raw();
-    const std::size_t room = std::min(kKeyMax, static_cast<std::size_t>(body_.data() + body_.size() - raw));
-    std::size_t length = 0;
-    while (length < room && raw[length] != '"' && raw[length] != '\\') ++length;
-    if (length == room)
-      return {};  // too long to be ours, unless escapes make it so: each is at least two bytes
-    if (raw[length] == '\\') return read_escaped_key(field);
-    const Member member = member_of({raw, length});
-    if (member == kNone) return {};
+  Result<void> read_field(std::string_view key, std::string_view value) {
+    const Member member = member_of(key);
+    if (member == kNone)
+      return key.find('\\') == std::string_view::npos ? Result<void>() : judge_escaped(key);
     if ((seen_ & member & kOnlyOnce) != 0) {
-      return refuse({raw, length}, "The member is given more than once in the request body; give it once");
+      return refuse(key, "The member is given more than once in the request body; give it once");
     }
     seen_ |= member;
-    return read_member(member, field.value());
+    return read_member(member, value);
   }
 
-  Result<void> read_escaped_key(od::field& field) const {
-    std::string_view key;
-    if (const auto error = field.unescaped_key().get(key); error != simdjson::SUCCESS) {
-      return tl::unexpected(not_json(error));
+  Result<void> judge_escaped(std::string_view key) {
+    if (key.size() > kEscapedKeyMax) return {};
+    if (auto decoded = decode({key.data() - 1, key.size() + 2}, decoded_key_); !decoded) return decoded;
+    if ((member_of(decoded_key_) & kOnlyOnce) == 0) return {};
+    return refuse(decoded_key_, "The member's name is written with escapes; write it plainly");
+  }
+
+  // A string with its quotes.
+  Result<void> decode(std::string_view token, std::string& into) {
+    const simdjson::padded_string copy(token);
+    od::document document;
+    std::string_view text;
+    if (parser_.iterate(copy).get(document) != simdjson::SUCCESS ||
+        document.get_string().get(text) != simdjson::SUCCESS) {
+      return tl::unexpected(not_json("a string holds an escape that is none"));
     }
-    if ((member_of(key) & kOnlyOnce) == 0) return {};
-    return refuse(key, "The member's name is written with escapes; write it plainly");
+    into = text;
+    return {};
   }
 
-  Result<void> read_member(Member member, od::value value) {
-    const std::string_view token = trimmed(value.raw_json_token());
+  Result<void> read_member(Member member, std::string_view token) {
     switch (member) {
       case kModel:
-        return read_model(value, token);
+        return read_model(token);
       case kStream: {
         const auto flag = flag_of(token);
         if (!flag) return refuse("stream", "The value is not a boolean; use true or false");
@@ -196,7 +149,7 @@ class Pass {
         return {};
       }
       case kStreamOptions:
-        return read_stream_options(value, token);
+        return read_stream_options(token);
       case kMaxTokens:
         facts_.max_tokens = count_of(token);
         return {};
@@ -207,14 +160,15 @@ class Pass {
         facts_.n = count_of(token);
         return {};
       case kPrompt:
-        return read_prompt(value, token);
+        facts_.prompt = range_of(token);
+        return {};
       case kNone:
         return {};
     }
     return {};
   }
 
-  Result<void> read_model(od::value& value, std::string_view token) {
+  Result<void> read_model(std::string_view token) {
     facts_.model_token = range_of(token);
     if (token == "null") return {};
     if (token.size() < 2 || token.front() != '"')
@@ -222,9 +176,8 @@ class Pass {
     facts_.has_model = true;
     facts_.model = token.substr(1, token.size() - 2);
     if (facts_.model.find('\\') != std::string_view::npos) {
-      if (const auto error = value.get_string().get(facts_.model); error != simdjson::SUCCESS) {
-        return tl::unexpected(not_json(error));
-      }
+      if (auto decoded = decode(token, decoded_); !decoded) return decoded;
+      facts_.model = decoded_;
     }
     if (facts_.model.empty()) return refuse("model", "The value is empty; name a model");
     if (facts_.model.size() > kModelBytesMax) {
@@ -234,45 +187,18 @@ class Pass {
     return {};
   }
 
-  // The characters of a container or scalar, which the iterator then has behind it.
-  Result<std::string_view> whole(od::value& value, std::string_view token) const {
-    std::string_view text = token;
-    simdjson::error_code error = simdjson::SUCCESS;
-    if (token.front() == '{') {
-      od::object object;
-      error = value.get_object().get(object);
-      if (error == simdjson::SUCCESS) error = object.raw_json().get(text);
-    } else if (token.front() == '[') {
-      od::array array;
-      error = value.get_array().get(array);
-      if (error == simdjson::SUCCESS) error = array.raw_json().get(text);
-    }
-    if (error != simdjson::SUCCESS) return tl::unexpected(not_json(error));
-    return trimmed(text);
-  }
-
-  Result<void> read_prompt(od::value& value, std::string_view token) {
-    auto text = whole(value, token);
-    if (!text) return tl::unexpected(text.error());
-    facts_.prompt = range_of(*text);
-    return {};
-  }
-
-  Result<void> read_stream_options(od::value& value, std::string_view token) {
+  Result<void> read_stream_options(std::string_view token) {
     facts_.stream_options = range_of(token);
     if (token == "null") return {};
     if (token.empty() || token.front() != '{') {
       return refuse("stream_options",
                     "The value is not an object; use {\"include_usage\": true} or leave it out");
     }
-    auto text = whole(value, token);
-    if (!text) return tl::unexpected(text.error());
-    facts_.stream_options = range_of(*text);
     facts_.stream_options_is_object = true;
     facts_.stream_options_is_empty = true;
 
     const std::size_t base = facts_.stream_options.begin;
-    JsonCursor cursor(*text);
+    JsonCursor cursor(token);
     std::string_view refused;
     std::string_view why;
     cursor.each_member([&](std::string_view key) {
@@ -290,7 +216,7 @@ class Pass {
       if (key == "include_usage") take(facts_.include_usage, facts_.include_usage_token);
       if (key == "continuous_usage_stats") take(facts_.continuous_usage, facts_.continuous_usage_token);
     });
-    if (!cursor.at_end()) return tl::unexpected(not_json(simdjson::TAPE_ERROR));
+    if (!cursor.at_end()) return tl::unexpected(not_json("stream_options nests too deeply"));
     if (!why.empty()) return refuse("stream_options", std::string(why));
     if (!refused.empty()) {
       return refuse("stream_options." + std::string(refused),
@@ -300,6 +226,9 @@ class Pass {
   }
 
   std::string_view body_;
+  od::parser& parser_;
+  std::string& decoded_;  // the model
+  std::string decoded_key_;
   BodyFacts facts_;
   std::uint32_t seen_ = 0;
   std::optional<std::uint64_t> max_completion_tokens_;
@@ -311,6 +240,7 @@ struct BodyReader::State {
   explicit State(std::size_t limit) : bytes_max(limit) {}
   std::size_t bytes_max;
   od::parser parser;
+  std::string decoded;
 };
 
 BodyReader::BodyReader(std::size_t bytes_max) : state_(std::make_unique<State>(bytes_max)) {}
@@ -323,9 +253,8 @@ Result<BodyFacts> BodyReader::read(std::string_view body) {
     return fail(Code::kTooLarge,
                 "The request body is longer than " + std::to_string(state_->bytes_max) + " bytes");
   }
-  if (body.empty()) return tl::unexpected(not_json(simdjson::EMPTY));
-  if (state_->parser.capacity() > kKeepBytes && body.size() < kKeepBytes) state_->parser = od::parser();
-  return Pass(body).run(state_->parser);
+  if (body.empty()) return tl::unexpected(not_json("it is empty"));
+  return Pass(body, state_->parser, state_->decoded).run();
 }
 
 }  // namespace tidegate::dialect
