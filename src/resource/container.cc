@@ -72,8 +72,10 @@ HttpAction read_http(Reader& reader) {
   return http;
 }
 
+enum class Asks { kProbe, kHook };  // a probe can speak gRPC, a lifecycle hook can sleep
+
 // What a probe or a lifecycle hook does. Complains if nothing is named.
-Action read_action(Reader& reader) {
+Action read_action(Reader& reader, Asks asks) {
   Action action;
   if (reader.has("httpGet")) {
     Reader http(reader, "httpGet");
@@ -88,19 +90,20 @@ Action read_action(Reader& reader) {
     Reader exec(reader, "exec");
     exec.open();
     action.command = exec.texts("command");
-  } else if (reader.has("grpc")) {
+  } else if (asks == Asks::kProbe && reader.has("grpc")) {
     action.type = Action::Type::kGrpc;
     Reader grpc(reader, "grpc");
     grpc.open();
     action.port.number = grpc.integer("port", kPort).value_or(0);
     action.service = grpc.text("service");
-  } else if (reader.has("sleep")) {
+  } else if (asks == Asks::kHook && reader.has("sleep")) {
     action.type = Action::Type::kSleep;
     Reader sleep(reader, "sleep");
     sleep.open();
     action.sleep_s = sleep.integer("seconds", {.min = 0, .max = kInt32Max}).value_or(0);
   } else {
-    reader.wrong({}, "names nothing to do; set httpGet, tcpSocket, exec or grpc");
+    reader.wrong({}, std::string("names nothing to do; set httpGet, tcpSocket, exec or ") +
+                         (asks == Asks::kProbe ? "grpc" : "sleep"));
   }
   return action;
 }
@@ -110,7 +113,7 @@ std::optional<Probe> read_probe(Reader& container, std::string_view field) {
   reader.open();
   if (!reader.present()) return {};
   Probe probe;
-  probe.action = read_action(reader);
+  probe.action = read_action(reader, Asks::kProbe);
   const auto seconds = [&](std::string_view name, std::int64_t min, int otherwise) {
     return static_cast<int>(reader.integer(name, {.min = min, .max = kInt32Max}).value_or(otherwise));
   };
@@ -136,7 +139,7 @@ std::optional<Action> read_hook(Reader& lifecycle, std::string_view field) {
   Reader reader(lifecycle, field);
   reader.open();
   if (!reader.present()) return {};
-  return read_action(reader);
+  return read_action(reader, Asks::kHook);
 }
 
 ContainerPort read_port(Reader& item) {

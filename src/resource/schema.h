@@ -32,6 +32,7 @@ struct SchemaField {
   std::string merge_key{};  // of a strategic merge patch; empty: the list is replaced
   bool merges = false;     // a strategic merge patch merges this list
   bool retain_keys = false;
+  std::string otherwise{};  // the text it counts as when it is absent; empty: none
 };
 
 // How the items of a list are told apart when several writers own parts of it.
@@ -42,11 +43,14 @@ struct Schema {
 
   Type type = Type::kAny;
   bool open = false;    // an object that may hold more fields than these
+  bool micro = false;   // a time with microseconds
   bool atomic = false;  // an object or map that has one owner as a whole
   std::string name{};   // of a type that is shared: "io.k8s.api.core.v1.PodSpec"; may be empty
   std::string about{};
   std::vector<SchemaField> fields{};  // of an object, in the order in which they were asked for
-  SchemaPtr items{};                  // of a list or a map
+  // Messages that protobuf has around some of the fields and JSON has not.
+  std::vector<SchemaField> inlined{};
+  SchemaPtr items{};  // of a list or a map
   ListType list_type = ListType::kAtomic;
   std::vector<std::string> list_keys{};  // of ListType::kMap
   std::vector<std::string> words{};      // the only texts that are right; empty: any

@@ -63,7 +63,7 @@ TEST(Describe, TakesEveryBranch) {
   const Schema llm = described("istio.alibabacloud.com/v1", "LLMRoute");
   EXPECT_NE(at(llm, {"spec", "rules", "*", "matches", "*", "headers", "*", "regex"}), nullptr);
   const Schema pod = described("v1", "Pod");
-  for (const char* action : {"httpGet", "tcpSocket", "exec", "grpc", "sleep"}) {
+  for (const char* action : {"httpGet", "tcpSocket", "exec", "grpc"}) {
     EXPECT_NE(at(pod, {"spec", "containers", "*", "readinessProbe", action}), nullptr) << action;
   }
   EXPECT_NE(at(pod, {"spec", "volumes", "*", "emptyDir", "medium"}), nullptr);
