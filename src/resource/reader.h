@@ -10,8 +10,8 @@
 // that off for objects whose schema is not ours. A field that is null reads as absent, as in Kubernetes. A
 // Reader of an absent object reads every field as absent without complaint.
 //
-// With a Describer among its findings a Reader describes instead: it notes what it is asked for, and answers as if
-// every object were there and every text empty. See schema.h.
+// With a Describer among its findings a Reader describes instead: it notes what it is asked for, and answers
+// as if every object were there and every text empty. See schema.h.
 //
 // Thread: one Reader, one thread. The document and the parent must outlive it.
 

@@ -52,7 +52,8 @@ bool Describer::toss() { return pass_ == 0 || draw(2) == 0; }
 Schema describe(const Kind& kind, std::string_view version) {
   Describer describer;
   Json document = Json::object();
-  document["apiVersion"] = kind.group.empty() ? std::string(version) : std::string(kind.group) + "/" + std::string(version);
+  document["apiVersion"] =
+      kind.group.empty() ? std::string(version) : std::string(kind.group) + "/" + std::string(version);
   document["kind"] = std::string(kind.kind);
   std::size_t quiet = 0;
   for (std::size_t pass = 0; pass < kPassesMax && quiet < kQuietPasses && kind.validate != nullptr; ++pass) {

@@ -27,10 +27,10 @@ struct SchemaField {
   std::string name;
   SchemaPtr schema;
   bool required = false;
-  std::string about{};     // one sentence for people; may be empty
-  int number = 0;          // in protobuf; 0: none
+  std::string about{};      // one sentence for people; may be empty
+  int number = 0;           // in protobuf; 0: none
   std::string merge_key{};  // of a strategic merge patch; empty: the list is replaced
-  bool merges = false;     // a strategic merge patch merges this list
+  bool merges = false;      // a strategic merge patch merges this list
   bool retain_keys = false;
   std::string otherwise{};  // the text it counts as when it is absent; empty: none
 };
@@ -39,7 +39,20 @@ struct SchemaField {
 enum class ListType { kAtomic, kSet, kMap };
 
 struct Schema {
-  enum class Type { kAny, kObject, kMap, kList, kText, kBytes, kInteger, kNumber, kBoolean, kQuantity, kIntOrText, kTime };
+  enum class Type {
+    kAny,
+    kObject,
+    kMap,
+    kList,
+    kText,
+    kBytes,
+    kInteger,
+    kNumber,
+    kBoolean,
+    kQuantity,
+    kIntOrText,
+    kTime
+  };
 
   Type type = Type::kAny;
   bool open = false;    // an object that may hold more fields than these

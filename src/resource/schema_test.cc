@@ -55,11 +55,12 @@ TEST(Describe, SeesWhatDiffersBetweenVersions) {
 
 TEST(Describe, TakesEveryBranch) {
   const Schema route = described("gateway.networking.k8s.io/v1", "HTTPRoute");
-  for (const char* filter : {"requestHeaderModifier", "responseHeaderModifier", "requestRedirect", "urlRewrite",
-                             "requestMirror", "cors", "extensionRef"}) {
+  for (const char* filter : {"requestHeaderModifier", "responseHeaderModifier", "requestRedirect",
+                             "urlRewrite", "requestMirror", "cors", "extensionRef"}) {
     EXPECT_NE(at(route, {"spec", "rules", "*", "filters", "*", filter}), nullptr) << filter;
   }
-  EXPECT_NE(at(route, {"spec", "rules", "*", "filters", "*", "requestMirror", "fraction", "numerator"}), nullptr);
+  EXPECT_NE(at(route, {"spec", "rules", "*", "filters", "*", "requestMirror", "fraction", "numerator"}),
+            nullptr);
   const Schema llm = described("istio.alibabacloud.com/v1", "LLMRoute");
   EXPECT_NE(at(llm, {"spec", "rules", "*", "matches", "*", "headers", "*", "regex"}), nullptr);
   const Schema pod = described("v1", "Pod");

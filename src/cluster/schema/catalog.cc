@@ -81,7 +81,8 @@ class Catalog {
   const Schema* built_in(std::string_view group, std::string_view version, std::string_view kind) const {
     const auto found = types_.find(package_of(group, version) + "." + std::string(kind));
     // DeleteOptions and Status belong to every group.
-    const auto meta = found == types_.end() ? types_.find("meta." + std::string(version) + "." + std::string(kind)) : found;
+    const auto meta =
+        found == types_.end() ? types_.find("meta." + std::string(version) + "." + std::string(kind)) : found;
     return meta == types_.end() || meta->second->find("apiVersion") == nullptr ? nullptr : meta->second.get();
   }
 
@@ -125,7 +126,8 @@ class Catalog {
     constexpr std::string_view kMap = "map=";
     if (!merge.starts_with(kMap) || here->type != Type::kList) return;
     here->list_type = ListType::kMap;
-    for (const std::string_view key : split(merge.substr(kMap.size()), ',')) here->list_keys.emplace_back(key);
+    for (const std::string_view key : split(merge.substr(kMap.size()), ','))
+      here->list_keys.emplace_back(key);
   }
 
   Types types_;

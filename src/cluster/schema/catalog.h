@@ -23,8 +23,8 @@ using resource::SchemaField;
 // Documents of `kind` in `version`, which must be one of the kind's.
 const Schema& schema_of(const Kind& kind, std::string_view version);
 
-// The kind of an object as it names itself: "apps/v1", "Deployment". Also knows types that are no kinds here but travel
-// over the API (Scale, DeleteOptions, SelfSubjectAccessReview). Null if unknown.
+// The kind of an object as it names itself: "apps/v1", "Deployment". Also knows types that are no kinds here
+// but travel over the API (Scale, DeleteOptions, SelfSubjectAccessReview). Null if unknown.
 const Schema* find_schema(std::string_view api_version, std::string_view kind);
 
 // Whether a kind comes from Kubernetes' own types: these take strategic merge patches, the others do not.

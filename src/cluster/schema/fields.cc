@@ -16,7 +16,8 @@ class Pruner {
     using Type = Schema::Type;
     if (schema.type == Type::kObject && value.is_object()) prune_object(schema, value, path);
     if (schema.type == Type::kMap && value.is_object()) {
-      for (const auto& member : value.items()) prune(*schema.items, member.value(), path + "." + member.key());
+      for (const auto& member : value.items())
+        prune(*schema.items, member.value(), path + "." + member.key());
     }
     if (schema.type == Type::kList && value.is_array()) {
       for (std::size_t i = 0; i < value.size(); ++i) {

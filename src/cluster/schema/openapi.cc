@@ -124,7 +124,8 @@ class Components {
 
   Json write_field(const SchemaField& field) {
     Json json = use(*field.schema);
-    const bool says_more = !field.about.empty() || !field.otherwise.empty() || field.merges || field.retain_keys;
+    const bool says_more =
+        !field.about.empty() || !field.otherwise.empty() || field.merges || field.retain_keys;
     if (!says_more) return json;
     // A reference may have nothing beside it.
     if (json.contains("$ref")) json = {{"allOf", Json::array({std::move(json)})}};
@@ -132,7 +133,7 @@ class Components {
     if (!field.otherwise.empty()) json["default"] = field.otherwise;
     if (!field.merge_key.empty()) json["x-kubernetes-patch-merge-key"] = field.merge_key;
     if (field.merges || field.retain_keys) {
-      json["x-kubernetes-patch-strategy"] = !field.merges        ? "retainKeys"
+      json["x-kubernetes-patch-strategy"] = !field.merges       ? "retainKeys"
                                             : field.retain_keys ? "merge,retainKeys"
                                                                 : "merge";
     }
@@ -161,12 +162,13 @@ Json with_body(Json operation, std::initializer_list<const char*> types) {
 }
 
 Json patch_operation(const Json& named, bool built_in) {
-  Json patch = built_in ? with_body(operation("patch", named),
-                                    {"application/apply-patch+yaml", "application/json-patch+json",
-                                     "application/merge-patch+json", "application/strategic-merge-patch+json"})
-                        : with_body(operation("patch", named),
-                                    {"application/apply-patch+yaml", "application/json-patch+json",
-                                     "application/merge-patch+json"});
+  Json patch = built_in
+                   ? with_body(operation("patch", named),
+                               {"application/apply-patch+yaml", "application/json-patch+json",
+                                "application/merge-patch+json", "application/strategic-merge-patch+json"})
+                   : with_body(operation("patch", named),
+                               {"application/apply-patch+yaml", "application/json-patch+json",
+                                "application/merge-patch+json"});
   patch["parameters"].push_back(query_parameter("force", "boolean"));
   return patch;
 }
@@ -185,7 +187,8 @@ void add_paths(Json& paths, const std::string& root, const Kind& kind, const Jso
 }
 
 std::string root_of(std::string_view group, std::string_view version) {
-  return group.empty() ? "api/" + std::string(version) : "apis/" + std::string(group) + "/" + std::string(version);
+  return group.empty() ? "api/" + std::string(version)
+                       : "apis/" + std::string(group) + "/" + std::string(version);
 }
 
 Json document(std::string_view group, std::string_view version) {
@@ -194,7 +197,8 @@ Json document(std::string_view group, std::string_view version) {
   for (const Kind& kind : resource::kinds()) {
     const bool served = std::find(kind.versions.begin(), kind.versions.end(), version) != kind.versions.end();
     if (kind.group != group || !served) continue;
-    const Json named = {{"group", std::string(group)}, {"kind", std::string(kind.kind)}, {"version", std::string(version)}};
+    const Json named = {
+        {"group", std::string(group)}, {"kind", std::string(kind.kind)}, {"version", std::string(version)}};
     const Schema& schema = schema_of(kind, version);
     components.use(schema);
     components.component(schema.name)["x-kubernetes-group-version-kind"] = Json::array({named});
@@ -239,7 +243,8 @@ std::string openapi_index() {
 
 Result<std::string> openapi_document(std::string_view path) {
   const auto found = documents().find(path);
-  if (found == documents().end()) return fail(Code::kNotFound, "the server could not find the requested resource");
+  if (found == documents().end())
+    return fail(Code::kNotFound, "the server could not find the requested resource");
   return found->second;
 }
 

@@ -1,5 +1,5 @@
-// What GET /openapi/v3 and below answers: made from the catalogue, enough for kubectl explain, for the check that a
-// server validates fields, and for telling which kinds take strategic merge patches.
+// What GET /openapi/v3 and below answers: made from the catalogue, enough for kubectl explain, for the check
+// that a server validates fields, and for telling which kinds take strategic merge patches.
 //
 // Thread: pure; any thread.
 // Source: OpenAPI 3.0; Kubernetes, "OpenAPI v3" and its x-kubernetes-* extensions.

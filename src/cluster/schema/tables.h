@@ -1,4 +1,5 @@
-// The two texts that the catalogue is made from; see the top of types_table.cc and about_table.cc for their form.
+// The two texts that the catalogue is made from; see the top of types_table.cc and about_table.cc for their
+// form.
 //
 // Thread: constant; any thread.
 

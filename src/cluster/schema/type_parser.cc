@@ -17,9 +17,9 @@ using resource::SchemaPtr;
 using Type = Schema::Type;
 
 constexpr std::pair<std::string_view, Type> kPlain[] = {
-    {"text", Type::kText},         {"integer", Type::kInteger},   {"number", Type::kNumber},
-    {"boolean", Type::kBoolean},   {"bytes", Type::kBytes},       {"time", Type::kTime},
-    {"microTime", Type::kTime},    {"quantity", Type::kQuantity}, {"intOrString", Type::kIntOrText},
+    {"text", Type::kText},       {"integer", Type::kInteger},   {"number", Type::kNumber},
+    {"boolean", Type::kBoolean}, {"bytes", Type::kBytes},       {"time", Type::kTime},
+    {"microTime", Type::kTime},  {"quantity", Type::kQuantity}, {"intOrString", Type::kIntOrText},
     {"any", Type::kAny},
 };
 
@@ -46,13 +46,14 @@ class Parser {
     for (const std::string_view line : split(text, '\n')) {
       const auto words = split(line, ' ');
       if (words.front() == "package") package = words[1];
-      if (words.front() != "type") continue;
+      if (words.front() != "type" || line.front() == ' ') continue;  // a field may be called type
       auto type = std::make_shared<Schema>(Schema{.type = Type::kObject});
       type->name = public_name(package, words[1]);
       type->atomic = words.size() > 2 && words[2] == "atomic";
       if (words.size() > 2 && words[2] == "kind") {
         for (const char* field : {"apiVersion", "kind"}) {
-          type->fields.push_back({.name = field, .schema = std::make_shared<Schema>(Schema{.type = Type::kText})});
+          type->fields.push_back(
+              {.name = field, .schema = std::make_shared<Schema>(Schema{.type = Type::kText})});
         }
       }
       types_.emplace(std::string(package) + "." + std::string(words[1]), std::move(type));
@@ -66,7 +67,7 @@ class Parser {
       const auto words = split(line, ' ');
       if (words.front() == "package") {
         package = words[1];
-      } else if (words.front() == "type") {
+      } else if (words.front() == "type" && line.front() != ' ') {
         type = find(package, words[1]).get();
       } else {
         TG_CHECK(type != nullptr && words.size() >= 3);
@@ -107,7 +108,8 @@ class Parser {
 
   SchemaPtr schema_for(const std::string& package, std::string_view text) {
     if (text.starts_with("[]") || text.starts_with("{}")) {
-      auto outer = std::make_shared<Schema>(Schema{.type = text.starts_with("[]") ? Type::kList : Type::kMap});
+      auto outer =
+          std::make_shared<Schema>(Schema{.type = text.starts_with("[]") ? Type::kList : Type::kMap});
       outer->items = schema_for(package, text.substr(2));
       return outer;
     }
@@ -119,7 +121,8 @@ class Parser {
 
   const SchemaPtr& find(std::string_view package, std::string_view name) {
     const bool whole = name.find('.') != std::string_view::npos;
-    const auto found = types_.find(whole ? std::string(name) : std::string(package) + "." + std::string(name));
+    const auto found =
+        types_.find(whole ? std::string(name) : std::string(package) + "." + std::string(name));
     TG_CHECK(found != types_.end());
     return found->second;
   }
