@@ -27,6 +27,7 @@
 #include "control/placement/controllers.h"
 #include "control/workload/controllers.h"
 #include "gateway/gateway.h"
+#include "machine/restart.h"
 #include "resource/fields.h"
 
 namespace tidegate::cli {
@@ -83,9 +84,7 @@ struct Home::State {
       : options(std::move(the_options)),
         clock(the_clock),
         print(std::move(the_say)),
-        changed(std::move(the_changed)),
-        store(clock, Random::from_system()),
-        caches(store) {}
+        changed(std::move(the_changed)) {}
 
   void say(Line line) {
     const std::lock_guard held(say_mutex);
@@ -103,8 +102,8 @@ struct Home::State {
   const std::function<void()> changed;
 
   FolderLock lock;
-  cluster::Store store;
-  loop::Caches caches;  // for what is told and counted here
+  std::unique_ptr<cluster::Store> store;
+  std::unique_ptr<loop::Caches> caches;  // for what is told and counted here
   std::unique_ptr<loop::Runtime> runtime;
   std::unique_ptr<machine::Machine> machine;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -142,7 +141,7 @@ void Home::State::on_pod(const cluster::Change& change) {
 
 Result<void> Home::State::make_namespaces() {
   const resource::Kind& kind = *resource::find_kind("v1", "Namespace");
-  const auto made = store.create(
+  const auto made = store->create(
       kind, Json{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "istio-system"}}}});
   if (!made && made.error().code != Code::kConflict) return tl::unexpected(made.error());
   return {};
@@ -161,18 +160,24 @@ Result<void> Home::start() {
   if (error)
     return fail(Code::kInternal, "cannot make " + s.options.data_dir.string() + ": " + error.message());
   if (auto locked = s.lock.take(s.options.data_dir); !locked) return locked;
+  auto store = cluster::Store::open(s.options.data_dir / "tidegate.db", s.clock, Random::from_system());
+  if (!store) return tl::unexpected(store.error());
+  s.store = *std::move(store);
+  s.caches = std::make_unique<loop::Caches>(*s.store);
+  if (auto marked = machine::mark_ended(*s.store, s.options.machine.node, s.clock.wall()); !marked)
+    return marked;
   if (auto made = s.make_namespaces(); !made) return made;
 
-  s.caches.subscribe(*resource::find_kind("v1", "Pod"),
-                     [&s](const cluster::Change& change) { s.on_pod(change); });
-  s.caches.subscribe(*resource::find_kind("apps/v1", "Deployment"),
-                     [&s](const cluster::Change&) { s.changed(); });
+  s.caches->subscribe(*resource::find_kind("v1", "Pod"),
+                      [&s](const cluster::Change& change) { s.on_pod(change); });
+  s.caches->subscribe(*resource::find_kind("apps/v1", "Deployment"),
+                      [&s](const cluster::Change&) { s.changed(); });
   for (const resource::Kind* kind : gateway_kinds()) {
-    s.caches.subscribe(*kind, [&s](const cluster::Change&) { s.changed(); });
+    s.caches->subscribe(*kind, [&s](const cluster::Change&) { s.changed(); });
   }
-  s.caches.start();
+  s.caches->start();
 
-  s.runtime = std::make_unique<loop::Runtime>(s.store, s.clock);
+  s.runtime = std::make_unique<loop::Runtime>(*s.store, s.clock);
   const auto add = [&s](std::vector<loop::Controller> controllers) {
     for (loop::Controller& controller : controllers) s.runtime->add(std::move(controller));
   };
@@ -182,13 +187,13 @@ Result<void> Home::start() {
   s.runtime->start();
 
   s.gateway = std::make_unique<gateway::Gateway>(
-      s.store, s.options.gateway, s.clock, [&s](const gateway::Notice& notice) {
+      *s.store, s.options.gateway, s.clock, [&s](const gateway::Notice& notice) {
         s.say({notice.ok ? Line::Tone::kPlain : Line::Tone::kBad, "gateway", notice.text});
       });
   if (auto started = s.gateway->start(); !started) return started;
 
   s.machine = std::make_unique<machine::Machine>(
-      s.store, s.options.machine, s.clock, [&s](const machine::Notice& notice) {
+      *s.store, s.options.machine, s.clock, [&s](const machine::Notice& notice) {
         using Kind = machine::Notice::Kind;
         const auto tone = notice.kind == Kind::kProblem ? Line::Tone::kBad
                           : notice.kind == Kind::kReady ? Line::Tone::kGood
@@ -199,7 +204,8 @@ Result<void> Home::start() {
 
   cluster::FileOptions file_options;
   file_options.on_report = [&s](const cluster::FileReport& report) { s.on_files(report); };
-  s.files = std::make_unique<cluster::FileSource>(s.store, s.clock, s.options.files, std::move(file_options));
+  s.files =
+      std::make_unique<cluster::FileSource>(*s.store, s.clock, s.options.files, std::move(file_options));
   s.files_thread = std::jthread([&s](std::stop_token stop) {
     s.on_files(s.files->sync_once());
     s.files_read = true;
@@ -213,17 +219,17 @@ Progress Home::progress() const {
   State& s = *state_;
   Progress progress;
   progress.files_read = s.files_read;
-  for (const ObjectPtr& deployment : s.caches.list(*resource::find_kind("apps/v1", "Deployment"))) {
+  for (const ObjectPtr& deployment : s.caches->list(*resource::find_kind("apps/v1", "Deployment"))) {
     progress.pods_wanted += static_cast<int>(resource::number(deployment->json(), "spec.replicas", 1));
   }
-  for (const ObjectPtr& pod : s.caches.list(*resource::find_kind("v1", "Pod"))) {
+  for (const ObjectPtr& pod : s.caches->list(*resource::find_kind("v1", "Pod"))) {
     const std::string phase = resource::text(pod->json(), "status.phase");
     if (pod->metadata().owner_references.empty() && phase != "Succeeded") ++progress.pods_wanted;
     const bool leaving = !pod->metadata().deletion_timestamp.empty();
     if (!leaving && resource::condition_is_true(pod->json(), "Ready")) ++progress.pods_ready;
   }
   for (const resource::Kind* kind : gateway_kinds()) {
-    for (const ObjectPtr& gateway : s.caches.list(*kind)) {
+    for (const ObjectPtr& gateway : s.caches->list(*kind)) {
       ++progress.gateways_wanted;
       if (resource::condition_is_true(gateway->json(), "Programmed")) ++progress.gateways_ready;
     }
@@ -234,7 +240,7 @@ Progress Home::progress() const {
 std::vector<std::string> Home::addresses() const {
   std::set<std::string> found;
   for (const resource::Kind* kind : gateway_kinds()) {
-    for (const ObjectPtr& gateway : state_->caches.list(*kind)) {
+    for (const ObjectPtr& gateway : state_->caches->list(*kind)) {
       for (const auto& [list, protocol, port] : {std::tuple("spec.servers", "port.protocol", "port.number"),
                                                  {"spec.listeners", "protocol", "port"}}) {
         const Json* entries = resource::find_array(gateway->json(), list);
@@ -265,7 +271,7 @@ void Home::stop() {
   }
   if (s.runtime) s.runtime->stop();
   if (s.machine) s.machine->stop(kPodGrace);
-  s.caches.stop();
+  if (s.caches) s.caches->stop();
 }
 
 void Home::kill() {

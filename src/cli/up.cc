@@ -270,7 +270,7 @@ void add_up(CLI::App& app, int& status) {
   auto options = std::make_shared<UpOptions>();
   verb->add_option("-f,--filename", options->files, "Manifest file or directory; applied when it changes")
       ->check(CLI::ExistingPath);
-  verb->add_option("--data", options->data, "Folder for logs, volumes and state")->capture_default_str();
+  verb->add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")->capture_default_str();
   verb->add_option("--engine", options->engine, "What answers for vLLM images: simulate, cpu or vllm")
       ->capture_default_str();
   verb->add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")

@@ -1,16 +1,34 @@
 """`tidegate up` runs the canary walk whole: pods of its own, the gateway before them, and nothing left when it is gone."""
 
+import contextlib
+import json
 import os
 import pathlib
 import random
 import re
 import signal
+import shutil
 import socket
+import sqlite3
+import tempfile
+from collections import Counter
 
 from harness import Connection, WireTest, eventually, post_bytes, settings
 from harness.process import Process, free_port
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "lora-canary"
+
+KEPT = ("Pod", "apps/Deployment", "apps/ReplicaSet", "Namespace", "Node", "Service")
+
+
+def stored(database):
+    """(kind, name, uid) of what a home that is not running has in its database."""
+    with tempfile.TemporaryDirectory() as folder:  # a copy: to read it is to write its log
+        for path in database.parent.glob(database.name + "*"):
+            shutil.copy(path, folder)
+        with contextlib.closing(sqlite3.connect(pathlib.Path(folder) / database.name)) as connection:
+            rows = connection.execute("SELECT kind, name, document FROM objects").fetchall()
+    return {(kind, name, json.loads(document)["metadata"]["uid"]) for kind, name, document in rows}
 
 
 class Home:
@@ -112,6 +130,42 @@ class HomeTest(WireTest):
         after = set(home.pods())
         self.assertFalse(before & after)
         eventually(lambda: home.ask().status == 200, "an answer")
+
+    def test_objects_outlive_kill_9_and_files_that_are_not_given_again(self):
+        home = self.home().ready()
+        database = home.folder / "data" / "tidegate.db"
+        home.process.signal(signal.SIGKILL)
+        home.process.stop()
+        before = stored(database)
+        self.assertIn(("Pod", 3), Counter(kind for kind, _, _ in before).items())
+        home.manifests = home.folder / "empty"
+        home.manifests.mkdir()
+        (home.folder / "data" / "ready").unlink()
+        home.start()
+        home.ready()
+        eventually(lambda: len(home.pods()) == 3, "three pods, and no more")
+        eventually(lambda: home.ask().status == 200, "an answer")
+        home.process.signal(signal.SIGKILL)
+        home.process.stop()
+        after = stored(database)
+        self.assertEqual(before - after, set())  # the same objects, by uid
+        self.assertEqual(Counter(kind for kind, _, _ in after if kind in KEPT),
+                         Counter(kind for kind, _, _ in before if kind in KEPT))
+
+    def test_a_damaged_database_is_refused_and_left_alone(self):
+        home = self.home(replicas=1).ready()
+        self.assertEqual(home.stop(), 0)
+        database = home.folder / "data" / "tidegate.db"
+        content = bytearray(database.read_bytes())
+        at = content.index(b'"resourceVersion"')
+        content[at + 5] ^= 1
+        database.write_bytes(content)
+        home.start()
+        eventually(lambda: not home.process.alive(), "the end")
+        self.assertEqual(home.process.child.returncode, 1)
+        self.assertIn("tidegate.db is damaged", home.process.log())
+        self.assertIn("away to start empty", home.process.log())
+        self.assertEqual(database.read_bytes(), bytes(content))
 
     def test_an_orderly_end_leaves_nothing(self):
         home = self.home().ready()

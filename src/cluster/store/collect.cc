@@ -20,6 +20,23 @@ ObjectPtr Store::find_owner(const resource::Object& dependent, const Kind& kind,
   return storage_->find(kind, {kind.namespaced ? dependent.namespace_() : std::string(), reference.name});
 }
 
+// What an earlier life, or a disk that was full, has left undone.
+void Store::resume() {
+  Aftermath after;
+  for (const ObjectPtr& object : storage_->everything()) {
+    if (!object->metadata().deletion_timestamp.empty()) {
+      (void)finish(kind_of(*object), object, after);
+    } else if (!object->metadata().owner_references.empty()) {
+      after.push_back(object);
+    }
+  }
+  settle(std::move(after));
+}
+
+void Store::catch_up() {
+  if (unfinished_.exchange(false)) resume();
+}
+
 void Store::settle(Aftermath after) {
   while (!after.empty()) {
     const ObjectPtr object = std::move(after.back());
@@ -59,16 +76,16 @@ void Store::collect(const Kind& kind, const Key& key, Aftermath& after) {
     return find_owner(*object, owner, reference);
   });
   if (verdict.what == Verdict::What::kDetach) {
-    (void)replace(
+    note(replace(
         kind, key, 0, false,
         [&](const resource::Object& before) -> Result<Json> { return without_owners(before, verdict.uids); },
-        after);
+        after));
   } else if (verdict.what == Verdict::What::kRemove) {
     RemoveOptions options{.uid = object->metadata().uid};
     if (verdict.owner_waits && !storage_->owned_by(options.uid).empty()) {
       options.propagation = Propagation::kForeground;
     }
-    (void)remove_one(kind, key, options, after);
+    note(remove_one(kind, key, options, after));
   }
 }
 
@@ -78,12 +95,12 @@ void Store::wait_for_dependents(const resource::Object& owner, Aftermath& after)
     const ObjectPtr dependent = storage_->find(*kind, key);
     if (dependent != nullptr && blocks(*dependent, owner)) return;
   }
-  (void)replace(
+  note(replace(
       kind_of(owner), key_of(owner), 0, false,
       [](const resource::Object& before) -> Result<Json> {
         return without_finalizer(before, kForegroundFinalizer);
       },
-      after);
+      after));
 }
 
 void Store::orphan_dependents(const resource::Object& owner, Aftermath& after) {
@@ -95,14 +112,15 @@ void Store::orphan_dependents(const resource::Object& owner, Aftermath& after) {
         },
         after);
     // Who cannot be freed would be collected: the owner stays until that works.
+    note(freed);
     if (!freed && freed.error().code != Code::kNotFound) return;
   }
-  (void)replace(
+  note(replace(
       kind_of(owner), key_of(owner), 0, false,
       [](const resource::Object& before) -> Result<Json> {
         return without_finalizer(before, kOrphanFinalizer);
       },
-      after);
+      after));
 }
 
 // What is inside goes, and then the namespace itself. What needs time to go (pods, finalizers) holds it until
@@ -110,7 +128,7 @@ void Store::orphan_dependents(const resource::Object& owner, Aftermath& after) {
 void Store::empty_namespace(const std::string& name, Aftermath& after) {
   const ObjectPtr space = storage_->find(namespaces(), {{}, name});
   if (space == nullptr || space->metadata().deletion_timestamp.empty()) return;
-  for (const auto& [kind, key] : storage_->inside(name)) (void)remove_one(*kind, key, {}, after);
+  for (const auto& [kind, key] : storage_->inside(name)) note(remove_one(*kind, key, {}, after));
   finish_namespace(name, after);
 }
 
@@ -126,6 +144,7 @@ void Store::finish_namespace(const std::string& name, Aftermath& after) {
                                 if (view.empty(name)) return {};
                                 return fail(Code::kConflict, "namespace " + name + " is not empty");
                               });
+  note(gone);
   if (gone) after.push_back(*gone);
 }
 

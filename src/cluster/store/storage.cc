@@ -5,6 +5,7 @@
 
 #include "cluster/store/page.h"
 #include "cluster/store/storage_watch.h"
+#include "resource/json.h"
 
 namespace tidegate::cluster {
 
@@ -25,9 +26,12 @@ tl::unexpected<Error> modified(const Kind& kind, std::string_view name) {
                   "and try again");
 }
 
+Storage::Storage(std::size_t history_max, std::unique_ptr<Database> database)
+    : history_max_(history_max), database_(std::move(database)) {}
+
 Storage::Table& Storage::table(const Kind& kind) {
   auto& slot = tables_[&kind];
-  if (slot == nullptr) slot = std::make_unique<Table>();
+  if (slot == nullptr) slot = std::make_unique<Table>(loaded_);
   return *slot;
 }
 
@@ -45,7 +49,10 @@ ObjectPtr Storage::find(const Kind& kind, const Key& key) const {
 
 bool Storage::View::empty(std::string_view namespace_) const {
   const Key first{std::string(namespace_), {}};
-  return std::none_of(storage_.tables_.begin(), storage_.tables_.end(), [&](const auto& entry) {
+  const bool coming = std::any_of(storage_.pending_.begin(), storage_.pending_.end(), [&](const auto& entry) {
+    return !entry.second->change.erases && entry.first.second.namespace_ == namespace_;
+  });
+  return !coming && std::none_of(storage_.tables_.begin(), storage_.tables_.end(), [&](const auto& entry) {
     const auto at = entry.second->objects.lower_bound(first);
     return entry.first->namespaced && at != entry.second->objects.end() && at->first.namespace_ == namespace_;
   });
@@ -71,7 +78,7 @@ Result<List> Storage::list(const Kind& kind, const ListOptions& options) const {
   const std::lock_guard lock(mutex_);
   const std::uint64_t revision = *position ? (*position)->revision : revision_;
   const auto table = tables_.find(&kind);
-  const std::uint64_t oldest = table == tables_.end() ? 0 : table->second->dropped_through;
+  const std::uint64_t oldest = table == tables_.end() ? loaded_ : table->second->dropped_through;
   if (revision < oldest || revision > revision_) return page_gone();
   if (table == tables_.end()) return List{.items = {}, .revision = revision};
   const auto& history = table->second->history;
@@ -103,49 +110,32 @@ Result<void> Storage::check(const Kind& kind, const Key& key, std::uint64_t expe
   return expect(kind, key, expected, guard);
 }
 
-void Storage::record(Table& table, Event event) {
-  table.history.push_back(std::move(event));
-  while (table.history.size() > history_max_) {
-    table.dropped_through = table.history.front().revision;
-    table.history.pop_front();
-  }
-  table.changed.notify_all();
-  for (StorageWatch* watch : std::exchange(table.asleep, {})) watch->options_.on_ready();
-}
-
 Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t expected, Json document,
                                const Guard& guard) {
-  const std::lock_guard lock(mutex_);
+  std::string text;
+  if (database_ != nullptr) text = resource::to_text(document);  // not under the lock: it takes a while
+  std::unique_lock lock(mutex_);
+  const Place place{&kind, key};
+  wait_until_free(lock, place);
   if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
-  const std::uint64_t revision = revision_ + 1;
-  document["metadata"]["resourceVersion"] = std::to_string(revision);
+  document["metadata"]["resourceVersion"] = std::to_string(given_ + 1);
   auto object = resource::Object::make(std::move(document));
   if (!object) return object;
-  revision_ = revision;
-  Table& objects = table(kind);
-  ObjectPtr& slot = objects.objects[key];
-  const ObjectPtr before = std::exchange(slot, *object);
-  record(objects, {before == nullptr ? EventType::kAdded : EventType::kModified, *object, revision, before});
-  return object;
+  return submit(lock, {place, *std::move(object), false, std::move(text)});
 }
 
 Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t expected,
                                  const Guard& guard) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  const Place place{&kind, key};
+  wait_until_free(lock, place);
   if (expected == 0) return not_found(kind, key.name);
   if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
-  const std::uint64_t revision = revision_ + 1;
-  Table& objects = table(kind);
-  const auto found = objects.objects.find(key);
-  Json document = found->second->json();
-  document["metadata"]["resourceVersion"] = std::to_string(revision);
+  Json document = find_locked(kind, key)->json();
+  document["metadata"]["resourceVersion"] = std::to_string(given_ + 1);
   auto object = resource::Object::make(std::move(document));
   if (!object) return object;
-  revision_ = revision;
-  const ObjectPtr before = found->second;
-  objects.objects.erase(found);
-  record(objects, {EventType::kDeleted, *object, revision, before});
-  return object;
+  return submit(lock, {place, *std::move(object), true, {}});
 }
 
 Result<std::unique_ptr<Watch>> Storage::watch(const Kind& kind, std::uint64_t after_revision,
@@ -161,15 +151,17 @@ Result<std::unique_ptr<Watch>> Storage::watch(const Kind& kind, std::uint64_t af
 }
 
 std::vector<std::pair<const Kind*, Key>> Storage::owned_by(const std::string& uid) const {
-  std::vector<std::pair<const Kind*, Key>> result;
+  const std::lock_guard lock(mutex_);
+  const auto found = owned_.find(uid);
+  if (found == owned_.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
+std::vector<ObjectPtr> Storage::everything() const {
+  std::vector<ObjectPtr> result;
   const std::lock_guard lock(mutex_);
   for (const auto& [kind, objects] : tables_) {
-    for (const auto& [key, object] : objects->objects) {
-      const auto& owners = object->metadata().owner_references;
-      if (std::any_of(owners.begin(), owners.end(), [&](const auto& owner) { return owner.uid == uid; })) {
-        result.emplace_back(kind, key);
-      }
-    }
+    for (const auto& [key, object] : objects->objects) result.push_back(object);
   }
   return result;
 }

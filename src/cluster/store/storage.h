@@ -5,11 +5,16 @@
 // caller saw. Every change gets the next revision, is written into metadata.resourceVersion, and wakes the
 // watches of its kind.
 //
+// With a Database, writers queue their changes and one thread commits all that have gathered, as one; so many
+// writers cost hardly more than one. Only one change of an object is under way at a time: later writers of
+// that object wait, and so a commit that fails fails those who wrote in it and nobody else. Readers and
+// watches see what is committed. A revision that was given to a failed change is not given again.
+//
 // Watches read a ring of recent changes that all watches of a kind share. A watch costs a cursor, a slow one
 // costs nothing more, and one that falls behind the ring is told kGone and lists again; writers never wait
 // for readers. Pages of a list are cut from the same ring: it knows what stood where at an earlier revision.
 //
-// Thread: any. A watch keeps the storage alive.
+// Thread: any. A watch keeps the storage, and the file, until it is gone.
 
 #pragma once
 
@@ -24,10 +29,13 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "cluster/client.h"
+#include "cluster/store/database.h"
 
 namespace tidegate::cluster {
 
@@ -49,8 +57,14 @@ class Storage : public std::enable_shared_from_this<Storage> {
   };
   using Guard = std::function<Result<void>(const View&)>;
 
-  // `history_max`: changes kept per kind.
-  explicit Storage(std::size_t history_max) : history_max_(history_max) {}
+  // `history_max`: changes kept per kind. In memory alone; with a database use open().
+  explicit Storage(std::size_t history_max, std::unique_ptr<Database> database = nullptr);
+  // With what is in the database. Watches that began before it was opened are told kGone.
+  // Errors: those of Database::load(); kInvalid if it holds something that this version cannot read.
+  static Result<std::shared_ptr<Storage>> open(std::size_t history_max, std::unique_ptr<Database> database);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
 
   ObjectPtr find(const Kind& kind, const Key& key) const;  // null if nothing stands there
   // Errors: kGone if the revision of options.continue_ is no longer kept; kInvalid if that is no token.
@@ -58,7 +72,8 @@ class Storage : public std::enable_shared_from_this<Storage> {
   std::uint64_t revision() const;
 
   // Puts `document` where revision `expected` stands (0: where nothing stands), if `guard` agrees.
-  // Errors: kConflict if something else stands there; kInvalid if the document is no object; the guard's.
+  // Errors: kConflict if something else stands there; kInvalid if the document is no object; the guard's;
+  // kUnavailable if it cannot be stored.
   Result<ObjectPtr> put(const Kind& kind, const Key& key, std::uint64_t expected, Json document,
                         const Guard& guard = {});
 
@@ -76,29 +91,64 @@ class Storage : public std::enable_shared_from_this<Storage> {
   std::vector<std::pair<const Kind*, Key>> owned_by(const std::string& uid) const;
   // Everything in a namespace.
   std::vector<std::pair<const Kind*, Key>> inside(std::string_view namespace_) const;
+  std::vector<ObjectPtr> everything() const;
 
  private:
   friend class StorageWatch;
 
+  using Place = std::pair<const Kind*, Key>;
+
   struct Table {
+    explicit Table(std::uint64_t loaded) : dropped_through(loaded) {}
     std::map<Key, ObjectPtr> objects;
-    std::deque<Event> history;          // in revision order
-    std::uint64_t dropped_through = 0;  // every change of this kind after it is in `history`
+    std::deque<Event> history;      // in revision order
+    std::uint64_t dropped_through;  // every change of this kind after it is in `history`
     std::condition_variable changed;
     std::set<StorageWatch*> asleep;  // watches that want to be told of the next change
   };
 
+  struct Change {
+    Place place;
+    ObjectPtr object;  // its state from now on; for a removal the last one
+    bool erases = false;
+    std::string document;  // for the database
+  };
+  // A change on its way to the disk.
+  struct Pending {
+    explicit Pending(Change the_change) : change(std::move(the_change)) {}
+    Change change;
+    std::optional<Result<void>> outcome;
+    std::condition_variable settled;
+  };
+
+  Result<void> load();
   Table& table(const Kind& kind);
   ObjectPtr find_locked(const Kind& kind, const Key& key) const;
   Result<void> expect(const Kind& kind, const Key& key, std::uint64_t expected, const Guard& guard) const;
+  void wait_until_free(std::unique_lock<std::mutex>& lock, const Place& place) const;
+  Result<ObjectPtr> submit(std::unique_lock<std::mutex>& lock, Change change);
+  void publish(const Change& change);
+  void reown(const Place& place, const resource::Object* before, const resource::Object* after);
   void record(Table& table, Event event);
+  void commit_all(const std::stop_token& stop);
+  Result<void> commit_batch(const std::vector<std::shared_ptr<Pending>>& batch);
   // What stood in the table at `revision`. Requires: revision >= dropped_through.
   static std::map<Key, ObjectPtr> state_at(const Table& table, std::uint64_t revision);
 
   const std::size_t history_max_;
+  const std::unique_ptr<Database>
+      database_;  // the committer's thread only, once that runs; null: memory alone
   mutable std::mutex mutex_;
-  std::uint64_t revision_ = 1;                            // guarded by mutex_
-  std::map<const Kind*, std::unique_ptr<Table>> tables_;  // guarded by mutex_
+  // All below: guarded by mutex_.
+  std::uint64_t revision_ = 1;  // of the last change that everybody sees
+  std::uint64_t given_ = 1;     // the last revision given to a change
+  std::uint64_t loaded_ = 0;    // changes up to it were made in an earlier life
+  std::map<const Kind*, std::unique_ptr<Table>> tables_;
+  std::unordered_map<std::string, std::set<Place>> owned_;  // by the owner's uid
+  std::map<Place, std::shared_ptr<Pending>> pending_;
+  std::vector<std::shared_ptr<Pending>> queue_;  // in revision order
+  std::condition_variable_any gathered_;
+  std::jthread committer_;
 };
 
 // Names for messages, as Kubernetes writes them: pods "a", inferencepools.inference.networking.k8s.io "b".

@@ -62,15 +62,36 @@ Result<Json> patched(const Kind& kind, const Key& key, PatchType type, const Jso
 }  // namespace
 
 Store::Store(const Clock& clock, Random random, StoreOptions options)
-    : clock_(clock),
-      options_(options),
-      storage_(std::make_shared<Storage>(options.history_max)),
-      random_(random) {
+    : Store(clock, random, options, std::make_shared<Storage>(options.history_max)) {
+  (void)furnish();  // cannot fail in memory
+}
+
+Store::Store(const Clock& clock, Random random, StoreOptions options, std::shared_ptr<Storage> storage)
+    : clock_(clock), options_(options), storage_(std::move(storage)), random_(random) {}
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, const Clock& clock,
+                                           Random random, StoreOptions options) {
+  auto database = Database::open(file);
+  if (!database) return tl::unexpected(database.error());
+  auto storage = Storage::open(options.history_max, *std::move(database));
+  if (!storage) return tl::unexpected(storage.error());
+  std::unique_ptr<Store> store(new Store(clock, random, options, *std::move(storage)));
+  if (auto furnished = store->furnish(); !furnished) return tl::unexpected(furnished.error());
+  store->resume();
+  return store;
+}
+
+Result<void> Store::furnish() {
+  std::vector<Json> documents;
   for (const char* name : {"default", "kube-system"}) {
-    (void)create(namespaces(), {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}}}});
+    documents.push_back({{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}}}});
   }
-  const Json config = resource::default_asm_mesh_config();
-  (void)create(**resource::kind_of(config), config);
+  documents.push_back(resource::default_asm_mesh_config());
+  for (const Json& document : documents) {
+    const auto made = create(**resource::kind_of(document), document);
+    if (!made && made.error().code != Code::kConflict) return tl::unexpected(made.error());
+  }
+  return {};
 }
 
 std::string Store::new_uid() {
@@ -121,6 +142,7 @@ Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOpti
   auto prepared = prepare_create(kind, std::move(document), new_uid(), clock_.wall());
   if (!prepared) return tl::unexpected(prepared.error());
   auto object = place(kind, *std::move(prepared), generated, options.dry_run);
+  note(object);  // somebody may have waited for this one before they ended its namespace
   if (!object || options.dry_run) return object;
   // An owner may have gone, or the namespace been told to go, while this one was on the way; whoever comes
   // second sees the other.
@@ -129,6 +151,7 @@ Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOpti
       kind.namespaced ? storage_->find(namespaces(), {{}, (*object)->namespace_()}) : nullptr;
   if (owned) settle({*object});
   if (space != nullptr && !space->metadata().deletion_timestamp.empty()) settle({space});
+  catch_up();
   return object;
 }
 
@@ -164,6 +187,7 @@ Result<ObjectPtr> Store::change(const Kind& kind, const Key& key, std::uint64_t 
   Aftermath after;
   auto object = replace(kind, key, expected, options.dry_run, edit, after);
   settle(std::move(after));
+  if (object && !options.dry_run) catch_up();
   return object;
 }
 
@@ -196,6 +220,7 @@ Result<ObjectPtr> Store::finish(const Kind& kind, ObjectPtr object, Aftermath& a
     return object;
   }
   auto gone = storage_->erase(kind, cluster::key_of(*object), metadata.resource_version);
+  note(gone);
   if (gone) after.push_back(*gone);
   return gone;
 }
@@ -254,6 +279,7 @@ Result<Removed> Store::remove(const Kind& kind, const Key& key, const RemoveOpti
   Aftermath after;
   auto removed = remove_one(kind, key, options, after);
   settle(std::move(after));
+  if (removed && !options.dry_run) catch_up();
   if (!removed || options.dry_run || removed->gone) return removed;
   // What had to follow may have followed already, and the object with it.
   const ObjectPtr now = storage_->find(kind, key);

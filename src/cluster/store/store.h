@@ -9,6 +9,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,8 +33,13 @@ struct StoreOptions {
 
 class Store final : public Client {
  public:
-  // The clock must outlive the store.
+  // In memory alone. The clock must outlive the store.
   Store(const Clock& clock, Random random, StoreOptions options = {});
+
+  // Over a file, which is made if it is not there. Goes on with deletions that an earlier life did not end.
+  // Errors: those of Database::open() and Storage::open().
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& file, const Clock& clock,
+                                             Random random, StoreOptions options = {});
 
   using Client::list;
   Result<ObjectPtr> get(const Kind& kind, const Key& key) override;
@@ -50,6 +57,10 @@ class Store final : public Client {
   Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) override;
 
  private:
+  Store(const Clock& clock, Random random, StoreOptions options, std::shared_ptr<Storage> storage);
+  // What every cluster has. Errors: kUnavailable.
+  Result<void> furnish();
+
   // Objects whose state obliges the store to more: they have gone, or are marked and wait for their
   // dependents, or have come too late. A list instead of recursion: chains of owners may be long.
   using Aftermath = std::vector<ObjectPtr>;
@@ -69,6 +80,13 @@ class Store final : public Client {
                              Aftermath& after);
 
   void settle(Aftermath after);
+  void resume();
+  // After something that had to follow could not be stored: the next write that succeeds does it.
+  template <typename T>
+  void note(const Result<T>& outcome) {
+    if (!outcome && outcome.error().code == Code::kUnavailable) unfinished_ = true;
+  }
+  void catch_up();
   void collect(const Kind& kind, const Key& key, Aftermath& after);
   void wait_for_dependents(const resource::Object& owner, Aftermath& after);
   void orphan_dependents(const resource::Object& owner, Aftermath& after);
@@ -84,6 +102,7 @@ class Store final : public Client {
   const Clock& clock_;
   const StoreOptions options_;
   std::shared_ptr<Storage> storage_;
+  std::atomic<bool> unfinished_{false};  // resume() has something to do
   std::mutex random_mutex_;
   Random random_;  // guarded by random_mutex_
 };

@@ -1,0 +1,172 @@
+// The part of Storage that makes changes last and then shows them.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "cluster/store/storage.h"
+#include "cluster/store/storage_watch.h"
+#include "resource/json.h"
+
+namespace tidegate::cluster {
+namespace {
+
+// Versions of one group share storage, so the version is no part of it.
+std::string stored_name(const Kind& kind) {
+  return kind.group.empty() ? std::string(kind.kind) : std::string(kind.group) + "/" + std::string(kind.kind);
+}
+
+std::map<std::string, const Kind*, std::less<>> stored_names() {
+  std::map<std::string, const Kind*, std::less<>> names;
+  for (const Kind& kind : resource::kinds()) names[stored_name(kind)] = &kind;
+  return names;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Storage>> Storage::open(std::size_t history_max, std::unique_ptr<Database> database) {
+  auto storage = std::make_shared<Storage>(history_max, std::move(database));
+  if (auto loaded = storage->load(); !loaded) return tl::unexpected(loaded.error());
+  Storage* const self = storage.get();
+  storage->committer_ = std::jthread([self](const std::stop_token& stop) { self->commit_all(stop); });
+  return storage;
+}
+
+// Nobody calls any more, so nothing is on its way.
+Storage::~Storage() {
+  committer_.request_stop();
+  if (committer_.joinable()) committer_.join();
+}
+
+Result<void> Storage::load() {
+  auto rows = database_->load();
+  if (!rows) return tl::unexpected(rows.error());
+  const auto names = stored_names();
+  const std::lock_guard lock(mutex_);
+  loaded_ = revision_ = given_ = std::max<std::uint64_t>(1, database_->revision());
+  for (Row& row : *rows) {
+    const std::string title = row.kind + " " + row.key.text() + " in " + database_->file().string();
+    const auto kind = names.find(row.kind);
+    if (kind == names.end()) {
+      return fail(Code::kInvalid, title +
+                                      " is of a kind that this version does not know; start the version that "
+                                      "stored it");
+    }
+    auto document = resource::parse_json(row.document, 2 * resource::kObjectBytesMax);
+    if (!document) return fail(Code::kInvalid, title + " cannot be read: " + describe(document.error()));
+    (*document)["metadata"]["resourceVersion"] = std::to_string(row.revision);
+    auto object = resource::Object::make(*std::move(document));
+    if (!object) return fail(Code::kInvalid, title + " cannot be read: " + describe(object.error()));
+    const Place place{kind->second, row.key};
+    reown(place, nullptr, object->get());
+    table(*kind->second).objects[row.key] = *std::move(object);
+  }
+  return {};
+}
+
+// Until no change of this object is under way.
+void Storage::wait_until_free(std::unique_lock<std::mutex>& lock, const Place& place) const {
+  while (true) {
+    const auto found = pending_.find(place);
+    if (found == pending_.end()) return;
+    const std::shared_ptr<Pending> other = found->second;
+    other->settled.wait(lock, [&] { return other->outcome.has_value(); });
+  }
+}
+
+// Takes a change that is right, and carries the next revision, to its end.
+Result<ObjectPtr> Storage::submit(std::unique_lock<std::mutex>& lock, Change change) {
+  ++given_;
+  const ObjectPtr object = change.object;
+  if (database_ == nullptr) {
+    publish(change);
+    return object;
+  }
+  const auto pending = std::make_shared<Pending>(std::move(change));
+  pending_.emplace(pending->change.place, pending);
+  queue_.push_back(pending);
+  gathered_.notify_one();
+  pending->settled.wait(lock, [&] { return pending->outcome.has_value(); });
+  if (!*pending->outcome) return tl::unexpected(pending->outcome->error());
+  return object;
+}
+
+void Storage::commit_all(const std::stop_token& stop) {
+  bool failing = false;
+  std::unique_lock lock(mutex_);
+  while (gathered_.wait(lock, stop, [&] { return !queue_.empty(); })) {
+    const std::vector<std::shared_ptr<Pending>> batch = std::exchange(queue_, {});
+    lock.unlock();
+    const Result<void> committed = commit_batch(batch);
+    // Everybody who writes is told; here once is enough.
+    if (failing == committed.has_value()) {
+      failing = !committed;
+      if (failing) log::error("store", "changes are refused", {{"error", describe(committed.error())}});
+      if (!failing) log::info("store", "changes are stored again", {});
+    }
+    lock.lock();
+    for (const auto& pending : batch) {
+      pending_.erase(pending->change.place);
+      if (committed) publish(pending->change);
+      pending->outcome = committed;
+    }
+    lock.unlock();
+    for (const auto& pending : batch) pending->settled.notify_all();
+    lock.lock();
+  }
+}
+
+Result<void> Storage::commit_batch(const std::vector<std::shared_ptr<Pending>>& batch) {
+  std::vector<Row> rows;
+  rows.reserve(batch.size());
+  for (const auto& pending : batch) {
+    Change& change = pending->change;
+    const auto& [kind, key] = change.place;
+    rows.push_back({stored_name(*kind), key, change.object->metadata().resource_version,
+                    std::move(change.document), change.erases});
+  }
+  return database_->commit(rows, rows.back().revision);
+}
+
+void Storage::publish(const Change& change) {
+  const auto& [kind, key] = change.place;
+  Table& objects = table(*kind);
+  const auto found = objects.objects.find(key);
+  const ObjectPtr before = found == objects.objects.end() ? nullptr : found->second;
+  reown(change.place, before.get(), change.erases ? nullptr : change.object.get());
+  EventType type = EventType::kDeleted;
+  if (change.erases) {
+    objects.objects.erase(key);
+  } else {
+    type = before == nullptr ? EventType::kAdded : EventType::kModified;
+    objects.objects.insert_or_assign(key, change.object);
+  }
+  revision_ = change.object->metadata().resource_version;
+  record(objects, {type, change.object, revision_, before});
+}
+
+// Keeps the index of owners.
+void Storage::reown(const Place& place, const resource::Object* before, const resource::Object* after) {
+  if (before != nullptr) {
+    for (const auto& owner : before->metadata().owner_references) {
+      const auto found = owned_.find(owner.uid);
+      if (found == owned_.end()) continue;
+      found->second.erase(place);
+      if (found->second.empty()) owned_.erase(found);
+    }
+  }
+  if (after == nullptr) return;
+  for (const auto& owner : after->metadata().owner_references) owned_[owner.uid].insert(place);
+}
+
+void Storage::record(Table& table, Event event) {
+  table.history.push_back(std::move(event));
+  while (table.history.size() > history_max_) {
+    table.dropped_through = table.history.front().revision;
+    table.history.pop_front();
+  }
+  table.changed.notify_all();
+  for (StorageWatch* watch : std::exchange(table.asleep, {})) watch->options_.on_ready();
+}
+
+}  // namespace tidegate::cluster
