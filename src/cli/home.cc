@@ -23,6 +23,7 @@
 #include "cluster/files.h"
 #include "cluster/store/store.h"
 #include "control/loop/controller.h"
+#include "control/node/controllers.h"
 #include "control/nodepool/controllers.h"
 #include "control/placement/controllers.h"
 #include "control/workload/controllers.h"
@@ -184,6 +185,7 @@ Result<void> Home::start() {
   add(workload::controllers(Random::from_system()));
   add(placement::controllers());
   add(nodepool::controllers());
+  add(node::controllers());
   s.runtime->start();
 
   s.gateway = std::make_unique<gateway::Gateway>(

@@ -1,10 +1,12 @@
 #include "resource/pod.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "resource/container.h"
 #include "resource/defaults.h"
+#include "resource/fields.h"
 
 namespace tidegate::resource {
 namespace {
@@ -186,9 +188,29 @@ Pod read(Reader& root) {
   return pod;
 }
 
+// A pod stays for five minutes on a node that is not heard of: a link that comes back in time costs nothing.
+// Source: Kubernetes, the DefaultTolerationSeconds admission plugin.
+void tolerate_lost_nodes(Json& document) {
+  if (!document.is_object() || !document.contains("spec") || !document["spec"].is_object()) return;
+  Json& tolerations = document["spec"]["tolerations"];
+  if (tolerations.is_null()) tolerations = Json::array();
+  if (!tolerations.is_array()) return;
+  for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
+    const bool has = std::any_of(tolerations.begin(), tolerations.end(), [&](const Json& toleration) {
+      const std::string for_key = text(toleration, "key");
+      const std::string effect = text(toleration, "effect");
+      return (for_key.empty() || for_key == key) && (effect.empty() || effect == "NoExecute");
+    });
+    if (has) continue;
+    tolerations.push_back(
+        Json{{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}, {"tolerationSeconds", 300}});
+  }
+}
+
 void set_defaults(Json& document) {
   Defaults root(document);
   set_pod_spec_defaults(root.at("spec"));
+  tolerate_lost_nodes(document);
   root.make("status").set("phase", "Pending");
 }
 

@@ -17,6 +17,12 @@ constexpr Duration kLookAgain = std::chrono::milliseconds(5);  // for writes to 
 // A write that never shows (made and removed between two looks) must not hold its key for ever.
 constexpr Duration kWriteLost = std::chrono::seconds(5);
 
+cluster::RemoveOptions remove_options(const Action& action) {
+  cluster::RemoveOptions options;
+  if (action.now) options.grace_s = 0;
+  return options;
+}
+
 }  // namespace
 
 void Writes::wrote(const resource::Kind& kind, const cluster::Key& key, std::uint64_t revision) {
@@ -153,7 +159,7 @@ struct Runtime::Worker {
         return revision_of(
             client.patch(*action.kind, action.key, cluster::PatchType::kMerge, *action.document));
       case Action::Verb::kRemove:
-        if (auto removed = client.remove(*action.kind, action.key); !removed)
+        if (auto removed = client.remove(*action.kind, action.key, remove_options(action)); !removed)
           return tl::unexpected(removed.error());
         return std::uint64_t{0};
       case Action::Verb::kBind:

@@ -15,7 +15,7 @@ cluster::Key key_in(const resource::Json& document) {
 
 Action with_document(Action::Verb verb, const resource::Kind& kind, resource::Json document,
                      std::string why) {
-  Action action{verb, &kind, key_in(document), nullptr, {}, {}, std::move(why)};
+  Action action{verb, &kind, key_in(document), nullptr, {}, {}, false, std::move(why)};
   action.document = std::make_shared<const resource::Json>(std::move(document));
   return action;
 }
@@ -41,12 +41,18 @@ Action Action::patch(const resource::Kind& kind, const resource::Object& object,
 }
 
 Action Action::remove(const resource::Kind& kind, const resource::Object& object, std::string why) {
-  return {Verb::kRemove, &kind, cluster::key_of(object), nullptr, object.metadata().uid, {}, std::move(why)};
+  return {Verb::kRemove, &kind,         cluster::key_of(object), nullptr, object.metadata().uid, {},
+          false,         std::move(why)};
 }
 
 Action Action::bind(const resource::Kind& pod_kind, const resource::Object& pod, std::string node,
                     std::string why) {
-  return {Verb::kBind, &pod_kind, cluster::key_of(pod), nullptr, {}, std::move(node), std::move(why)};
+  return {Verb::kBind, &pod_kind, cluster::key_of(pod), nullptr, {}, std::move(node), false, std::move(why)};
+}
+
+Action Action::at_once() && {
+  now = true;
+  return std::move(*this);
 }
 
 Action Action::saying(cluster::EventNote when_done, std::optional<cluster::EventNote> when_failed) && {

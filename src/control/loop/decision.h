@@ -26,8 +26,9 @@ struct Action {
   std::shared_ptr<const resource::Json> document;  // for kCreate, kUpdate, kUpdateStatus, kPatch
   std::string uid;                                 // for kRemove: of the object that was seen
   std::string node;                                // for kBind
-  std::string why;                                 // for the log line; empty for what is not worth one
-  std::optional<cluster::EventNote> done{};        // said once it was done
+  bool now = false;                            // for kRemove: without waiting for the machine that runs it
+  std::string why;                             // for the log line; empty for what is not worth one
+  std::optional<cluster::EventNote> done{};    // said once it was done
   std::optional<cluster::EventNote> failed{};  // said if it failed, with the error at the end of its message
 
   static Action create(const resource::Kind& kind, resource::Json document, std::string why = {});
@@ -39,6 +40,8 @@ struct Action {
   static Action remove(const resource::Kind& kind, const resource::Object& object, std::string why = {});
   static Action bind(const resource::Kind& pod_kind, const resource::Object& pod, std::string node,
                      std::string why = {});
+
+  Action at_once() &&;  // a removal that waits for nobody
 
   // `create(...).saying(normal(set, "SuccessfulCreate", ...), warning(set, "FailedCreate", "Error
   // creating"))`
