@@ -311,6 +311,29 @@ TEST(View, HorizontalPodAutoscalerOfEitherVersion) {
   EXPECT_EQ(view->behavior->down.policies.size(), 1u);
 }
 
+TEST(View, PodsStayAWhileOnALostNode) {
+  const auto pod = [](const char* tolerations) {
+    return Pod::from(*stored(std::string("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n") +
+                             "  containers: [{name: c, image: i}]\n" + tolerations))
+        ->spec.tolerations;
+  };
+  const auto unsaid = pod("");
+  ASSERT_EQ(unsaid.size(), 2u);
+  EXPECT_EQ(unsaid[0].key, "node.kubernetes.io/not-ready");
+  EXPECT_EQ(unsaid[1].key, "node.kubernetes.io/unreachable");
+  EXPECT_EQ(unsaid[1].effect, "NoExecute");
+  EXPECT_EQ(unsaid[1].seconds, 300);
+
+  const auto said = pod(
+      "  tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, "
+      "tolerationSeconds: 5}]\n");
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_EQ(said[0].seconds, 5);
+  EXPECT_EQ(said[1].key, "node.kubernetes.io/not-ready");
+
+  EXPECT_EQ(pod("  tolerations: [{operator: Exists}]\n").size(), 1u);
+}
+
 TEST(View, Base64) {
   EXPECT_EQ(decode_base64(""), "");
   EXPECT_EQ(decode_base64("Zg=="), "f");

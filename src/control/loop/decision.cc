@@ -37,7 +37,7 @@ Action Action::update_status(const resource::Kind& kind, resource::Json document
 Action Action::patch(const resource::Kind& kind, const resource::Object& object, resource::Json merge,
                      std::string why) {
   auto document = std::make_shared<const resource::Json>(std::move(merge));
-  return {Verb::kPatch, &kind, cluster::key_of(object), std::move(document), {}, {}, std::move(why)};
+  return {Verb::kPatch, &kind, cluster::key_of(object), std::move(document), {}, {}, false, std::move(why)};
 }
 
 Action Action::remove(const resource::Kind& kind, const resource::Object& object, std::string why) {

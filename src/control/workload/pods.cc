@@ -42,8 +42,11 @@ std::int64_t restarts_of(const resource::Json& pod) {
   return most;
 }
 
-// The age's order of magnitude in base two, of nanoseconds as Kubernetes has it. Pods of 40 s and of 60 s are equally young.
-int doublings(Duration age) { return age <= Duration::zero() ? -1 : std::ilogb(static_cast<double>(age.count())); }
+// The age's order of magnitude in base two, of nanoseconds as Kubernetes has it. Pods of 40 s and of 60 s are
+// equally young.
+int doublings(Duration age) {
+  return age <= Duration::zero() ? -1 : std::ilogb(static_cast<double>(age.count()));
+}
 
 }  // namespace
 
