@@ -6,17 +6,14 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/manifests.h"
 #include "cli/verbs.h"
 #include "resource/fields.h"
 #include "resource/kind.h"
@@ -24,22 +21,6 @@
 
 namespace tidegate::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<fs::path> manifests_in(const fs::path& path) {
-  if (!fs::is_directory(path)) return {path};
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const std::string extension = entry.path().extension().string();
-    const bool hidden = entry.path().filename().string().starts_with(".");
-    if (!hidden && (extension == ".yaml" || extension == ".yml" || extension == ".json"))
-      found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 // The same object written down twice would fight with itself.
 std::string identity(const resource::Kind& kind, const resource::Json& document) {
@@ -80,27 +61,12 @@ int run_check(const std::vector<std::string>& paths, bool quiet) {
 }  // namespace
 
 CheckResult check_manifests(const std::vector<std::string>& paths) {
+  Manifests manifests = read_manifests(paths);
   CheckResult result;
+  result.files = manifests.files;
+  result.errors = std::move(manifests.errors);
   std::map<std::string, std::string> seen;
-  for (const std::string& path : paths) {
-    const auto files = manifests_in(path);
-    if (files.empty()) result.errors.push_back(path + ": holds no *.yaml, *.yml or *.json");
-    for (const fs::path& file : files) {
-      ++result.files;
-      std::ifstream stream(file, std::ios::binary);
-      const std::string text{std::istreambuf_iterator<char>(stream), {}};
-      if (!stream.is_open()) {
-        result.errors.push_back(file.string() + ": cannot be read");
-        continue;
-      }
-      const auto documents = resource::parse_documents(file.string(), text);
-      if (!documents) {
-        result.errors.push_back(documents.error().message);
-        continue;
-      }
-      for (const resource::Document& document : *documents) check_document(document, seen, result);
-    }
-  }
+  for (const resource::Document& document : manifests.documents) check_document(document, seen, result);
   return result;
 }
 

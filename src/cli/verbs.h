@@ -25,13 +25,21 @@ namespace tidegate::cli {
 // Adds every verb to `app`. `status` must outlive the parse.
 void add_all(CLI::App& app, int& status);
 
+void add_apply(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
+void add_delete(CLI::App& app, int& status);
+void add_describe(CLI::App& app, int& status);
 void add_engine(CLI::App& app, int& status);
 void add_gateway(CLI::App& app, int& status);
+void add_get(CLI::App& app, int& status);
+void add_logs(CLI::App& app, int& status);
+void add_scale(CLI::App& app, int& status);
 void add_shim(CLI::App& app, int& status);
+void add_top(CLI::App& app, int& status);
 void add_up(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
+void add_wait(CLI::App& app, int& status);
 
 // The gateway's settings as options of a verb, set into `config`, which must outlive the parse.
 void add_gateway_settings(CLI::App& verb, gateway::Config& config);

@@ -21,22 +21,6 @@ constexpr Duration kKnownFor = std::chrono::minutes(10);
 constexpr Duration kAbsentFor = std::chrono::seconds(15);
 constexpr int kConflictsMax = 5;
 
-// RFC 3986's unreserved characters stay.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    const auto byte = static_cast<unsigned char>(c);
-    if (plain) {
-      out += c;
-    } else {
-      out.append(1, '%').append(1, "0123456789ABCDEF"[byte >> 4]).append(1, "0123456789ABCDEF"[byte & 15]);
-    }
-  }
-  return out;
-}
-
 class Query {
  public:
   Query& add(std::string_view name, std::string_view value) {
@@ -85,6 +69,21 @@ const char* media_type(PatchType type) {
 }
 
 }  // namespace
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) {
+      out += c;
+    } else {
+      out.append(1, '%').append(1, "0123456789ABCDEF"[byte >> 4]).append(1, "0123456789ABCDEF"[byte & 15]);
+    }
+  }
+  return out;
+}
 
 std::string collection_path(std::string_view group, std::string_view version, std::string_view plural,
                             std::string_view namespace_) {

@@ -74,6 +74,9 @@ class RemoteClient final : public cluster::Client {
   std::map<const Kind*, Served> served_;  // guarded by mutex_
 };
 
+// For a path's part or a query's value: RFC 3986's unreserved characters stay.
+std::string escaped(std::string_view text);
+
 // "/api/v1/namespaces/default/pods", "/apis/apps/v1/deployments". `namespace_` empty: all, or a
 // cluster-scoped kind.
 std::string collection_path(std::string_view group, std::string_view version, std::string_view plural,
