@@ -45,11 +45,15 @@ Server::Server(std::unique_ptr<remote::Api> api, const ServerFlags& flags)
       namespace__(flags.namespace_.empty() ? api_->access().namespace_ : flags.namespace_),
       all_(flags.all_namespaces) {}
 
-Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags) {
+Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags, Fallback fallback) {
   static const SystemClock clock;  // outlives every Api
   const auto file = find_kubeconfig(flags.kubeconfig);
-  if (!file) return tl::unexpected(file.error());
-  const auto access = remote::read_kubeconfig(*file, flags.context);
+  auto access = file ? remote::read_kubeconfig(*file, flags.context) : tl::unexpected(file.error());
+  if (!file && fallback == Fallback::kInCluster) {
+    auto around = remote::in_cluster();
+    // Outside of pods it is the kubeconfig that is missed.
+    if (around || around.error().code != Code::kNotFound) access = std::move(around);
+  }
   if (!access) return tl::unexpected(access.error());
   remote::ApiOptions options;
   options.tries_max = 2;  // a person waits

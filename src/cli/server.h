@@ -32,6 +32,9 @@ enum class Namespaces { kOne, kOneOrAll };
 // --kubeconfig, --context, -n and, with kOneOrAll, -A, set into `flags`, which must outlive the parse.
 void add_server_flags(CLI::App& verb, ServerFlags& flags, Namespaces namespaces);
 
+// Where else an API server may be: around the pod that this program runs in.
+enum class Fallback { kNone, kInCluster };
+
 // Where a kubeconfig is: the flag, else the first file that $KUBECONFIG names. Errors: kNotFound, with how to
 // get one.
 Result<std::string> find_kubeconfig(const std::string& flag);
@@ -39,7 +42,7 @@ Result<std::string> find_kubeconfig(const std::string& flag);
 class Server {
  public:
   // Errors: those of the kubeconfig; nothing is asked yet.
-  static Result<std::unique_ptr<Server>> reach(const ServerFlags& flags);
+  static Result<std::unique_ptr<Server>> reach(const ServerFlags& flags, Fallback fallback = Fallback::kNone);
 
   remote::Api& api() { return *api_; }
   remote::RemoteClient& client() { return client_; }

@@ -28,6 +28,7 @@ void add_all(CLI::App& app, int& status);
 void add_apply(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
+void add_controller(CLI::App& app, int& status);
 void add_delete(CLI::App& app, int& status);
 void add_describe(CLI::App& app, int& status);
 void add_engine(CLI::App& app, int& status);
