@@ -64,12 +64,6 @@ Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags, Fallback
 
 Result<resource::Json> Server::fetch(const remote::ApiRequest& request) {
   const auto answer = api_->call(request);
-  if (!answer && answer.error().code == Code::kUnavailable) {
-    const remote::Access& access = api_->access();
-    return fail(Code::kUnavailable, answer.error().message + " (" + access.host + ":" +
-                                        std::to_string(access.port) + ", " + access.title +
-                                        "); does it still run?");
-  }
   if (!answer) return tl::unexpected(answer.error());
   auto document = resource::parse_json(*answer, kAnswerMax);
   if (!document || !document->is_object())
@@ -85,7 +79,9 @@ Result<resource::Json> Server::fetch(std::string target, std::string accept) {
 }
 
 int report(std::string_view verb, const Error& error) {
-  std::cerr << "tidegate " << verb << ": " << describe(error) << '\n';
+  std::cerr << "tidegate " << verb << ": " << describe(error);
+  if (error.code == Code::kUnavailable) std::cerr << "; is the kubeconfig's API server running?";
+  std::cerr << '\n';
   return 1;
 }
 

@@ -356,11 +356,25 @@ Stream Stream::adopt(Loop& loop, int fd, const Address& peer) {
   return Stream(std::move(state));
 }
 
+// A peer that went without a word (its machine lost power) is noticed within a minute, even on a connection
+// where it is the peer's turn to speak: a watch.
+static void notice_silent_peers(int fd) {
+  const int on = 1;
+  const int idle_s = 30;
+  const int interval_s = 10;
+  const int probes = 3;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 Task<Result<Stream>> Stream::connect(Loop& loop, Address peer, TimePoint deadline) {
   const int fd = ::socket(peer.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     co_return fail(Code::kExhausted, std::string("no socket to be had: ") + std::strerror(errno));
   }
+  notice_silent_peers(fd);
   const int started = ::connect(fd, peer.raw(), peer.raw_size());
   const int error = errno;
   if (started < 0 && error != EINPROGRESS) {
