@@ -314,14 +314,10 @@ TEST(Volumes, WriteConfigMapsAndRefuseToLeaveTheFolder) {
   const DataLookup lookup = [](bool, const std::string&) -> std::optional<Variables> {
     return Variables{{"list.yaml", "a: 1"}, {"../escape", "x"}};
   };
-  const auto mounts = prepare_volumes(pod, container, folder.path, {}, lookup);
+  const auto mounts = prepare_volumes(pod, container, folder.path, nullptr, lookup);
   ASSERT_TRUE(mounts.has_value()) << describe(mounts.error());
   EXPECT_EQ(content(fs::path(mounts->at("/etc/adapters")) / "list.yaml"), "a: 1");
   EXPECT_FALSE(fs::exists(folder.path / "volumes/escape"));
-  pod.volumes[0].source = resource::Volume::Source::kClaim;
-  const auto claim = prepare_volumes(pod, container, folder.path, {}, lookup);
-  ASSERT_FALSE(claim.has_value());
-  EXPECT_NE(claim.error().message.find("--claim adapters=DIR"), std::string::npos);
 }
 
 TEST(PodStatus, SpeaksAsKubeletsDo) {

@@ -288,7 +288,9 @@ void PodRunner::prepare_start(std::size_t container, int run) {
       }
       auto variables = resolve_environment(plan, part.spec, place, lookup);
       if (!variables) return tl::unexpected(variables.error());
-      auto mounts = prepare_volumes(plan, part.spec, dir, around->options.claims, lookup);
+      const ClaimLookup claims =
+          claims_in(around->client, around->options.claims, plan.key.namespace_);
+      auto mounts = prepare_volumes(plan, part.spec, dir, claims, lookup);
       if (!mounts) return tl::unexpected(Error{mounts.error().code, kMountField, mounts.error().message});
       mounts->insert(around->options.paths.begin(), around->options.paths.end());
       const ImageChoice choice = choose(around->images, part);

@@ -59,20 +59,15 @@ Result<void> write_data(const resource::Volume& volume, const fs::path& folder, 
   return {};
 }
 
-Result<fs::path> prepare(const resource::Volume& volume, const fs::path& pod_dir, const Claims& claims,
+Result<fs::path> prepare(const resource::Volume& volume, const fs::path& pod_dir, const ClaimLookup& claims,
                          const DataLookup& lookup) {
   const fs::path folder = pod_dir / "volumes" / volume.name;
   std::error_code error;
   switch (volume.source) {
     case Source::kHostPath:
       return fs::path(volume.ref);
-    case Source::kClaim: {
-      const auto found = claims.find(volume.ref);
-      if (found != claims.end()) return fs::path(found->second);
-      return fail(Code::kNotFound, "persistentvolumeclaim \"" + volume.ref +
-                                       "\" has no folder on this machine; start with --claim " + volume.ref +
-                                       "=DIR");
-    }
+    case Source::kClaim:
+      return claims(volume.ref);
     case Source::kConfigMap:
     case Source::kSecret:
       fs::create_directories(folder, error);
@@ -90,7 +85,7 @@ Result<fs::path> prepare(const resource::Volume& volume, const fs::path& pod_dir
 }  // namespace
 
 Result<PathMap> prepare_volumes(const PodPlan& pod, const resource::Container& container,
-                                const fs::path& pod_dir, const Claims& claims, const DataLookup& lookup) {
+                                const fs::path& pod_dir, const ClaimLookup& claims, const DataLookup& lookup) {
   PathMap mounts;
   for (const resource::VolumeMount& mount : container.mounts) {
     const auto volume =

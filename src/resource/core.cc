@@ -323,16 +323,6 @@ Kind service_account_kind() {
           .validate = check<read_anything>};
 }
 
-Kind persistent_volume_claim_kind() {
-  return {.group = "",
-          .kind = "PersistentVolumeClaim",
-          .plural = "persistentvolumeclaims",
-          .singular = "persistentvolumeclaim",
-          .versions = {"v1"},
-          .short_names = {"pvc"},
-          .validate = check<read_anything>};
-}
-
 Kind lease_kind() {
   return {.group = "coordination.k8s.io",
           .kind = "Lease",

@@ -1,5 +1,5 @@
 // The core kinds that carry little: Service, ConfigMap, Secret, Namespace, Node, Event. And those that are
-// stored for others and not read here: ServiceAccount, PersistentVolumeClaim, Lease, EndpointSlice.
+// stored for others and not read here: ServiceAccount, Lease, EndpointSlice.
 //
 // Like pods they are written for real clusters: every field is accepted, the types of those read here are
 // checked.
@@ -111,7 +111,6 @@ Kind namespace_kind();
 Kind node_kind();
 Kind event_kind();
 Kind service_account_kind();
-Kind persistent_volume_claim_kind();
 Kind lease_kind();
 Kind endpoint_slice_kind();
 

@@ -15,7 +15,9 @@
 #include "resource/llm_route.h"
 #include "resource/metadata.h"
 #include "resource/node_pool.h"
+#include "resource/persistent_volume.h"
 #include "resource/pod.h"
+#include "resource/pod_disruption_budget.h"
 #include "resource/priority_class.h"
 #include "resource/reader.h"
 #include "resource/resource_policy.h"
@@ -34,7 +36,9 @@ std::span<const Kind> kinds() {
       node_kind(),
       event_kind(),
       service_account_kind(),
+      persistent_volume_kind(),
       persistent_volume_claim_kind(),
+      pod_disruption_budget_kind(),
       deployment_kind(),
       replica_set_kind(),
       lease_kind(),

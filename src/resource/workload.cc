@@ -14,15 +14,6 @@ int count(Reader& reader, std::string_view field, int otherwise) {
   return static_cast<int>(reader.integer(field, kCount).value_or(otherwise));
 }
 
-std::string_view percent(std::string_view text) {
-  int number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool right = text.ends_with('%') && parsed.ec == std::errc() &&
-                     parsed.ptr == text.data() + text.size() - 1 && number >= 0;
-  if (right) return {};
-  return "use a whole number or a percentage like 25%";
-}
-
 WorkloadStatus read_status(Reader& root) {
   WorkloadStatus status;
   Reader reader(root, "status");
@@ -69,9 +60,9 @@ Deployment read_deployment(Reader& root) {
         strategy.choice<bool>("type", {{"Recreate", true}, {"RollingUpdate", false}}, false);
     Reader rolling(strategy, "rollingUpdate");
     rolling.open();
-    deployment.max_surge = rolling.int_or_text("maxSurge", kCount, percent).value_or(deployment.max_surge);
+    deployment.max_surge = rolling.int_or_text("maxSurge", kCount, percentage).value_or(deployment.max_surge);
     deployment.max_unavailable =
-        rolling.int_or_text("maxUnavailable", kCount, percent).value_or(deployment.max_unavailable);
+        rolling.int_or_text("maxUnavailable", kCount, percentage).value_or(deployment.max_unavailable);
     const auto is_zero = [](const IntOrText& amount) { return resolve_share(amount, 100, true) == 0; };
     if (is_zero(deployment.max_surge) && is_zero(deployment.max_unavailable)) {
       rolling.wrong("maxUnavailable",
@@ -137,6 +128,15 @@ void update_replica_set(const Json& before, const Json& after, std::vector<Error
 }
 
 }  // namespace
+
+std::string_view percentage(std::string_view text) {
+  int number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool right = text.ends_with('%') && parsed.ec == std::errc() &&
+                     parsed.ptr == text.data() + text.size() - 1 && number >= 0;
+  if (right) return {};
+  return "use a whole number or a percentage like 25%";
+}
 
 int resolve_share(const IntOrText& amount, int total, bool round_up) {
   if (!amount.is_text()) return static_cast<int>(amount.number);

@@ -60,6 +60,9 @@ struct ReplicaSet {
   static Result<ReplicaSet> from(const Object& object);
 };
 
+// The syntax of a share: "25%". Empty if right, else what would be.
+std::string_view percentage(std::string_view text);
+
 // A number or a share of `total` in percent, rounded up or down. Wrong text counts as 0.
 int resolve_share(const IntOrText& amount, int total, bool round_up);
 

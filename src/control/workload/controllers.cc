@@ -1,10 +1,13 @@
 #include "control/workload/controllers.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "control/workload/claims.h"
 #include "control/workload/deployment.h"
+#include "control/workload/disruption.h"
 #include "control/workload/endpoints.h"
 #include "resource/fields.h"
 #include "resource/selector.h"
@@ -92,11 +95,60 @@ Controller services(const Kinds& kinds) {
   return controller;
 }
 
+std::vector<Key> all_together(const Object&) { return {{"", ""}}; }
+
+// Claims compete for volumes across namespaces: one key for all of them.
+Controller claims() {
+  const resource::Kind* claim = resource::find_kind("v1", "PersistentVolumeClaim");
+  const resource::Kind* volume = resource::find_kind("v1", "PersistentVolume");
+  TG_CHECK(claim != nullptr && volume != nullptr);
+  Controller controller;
+  controller.name = "persistentvolume";
+  controller.sources = {{claim, all_together}, {volume, all_together}};
+  controller.decide = [claim, volume](const Key&, const Caches& caches, WallTime) {
+    return decide_claims(caches.list(*claim), caches.list(*volume));
+  };
+  return controller;
+}
+
+// A pod concerns every budget of its namespace, and so does a change of scale.
+Controller disruption_budgets(const Kinds& kinds) {
+  const resource::Kind* budget = resource::find_kind("policy/v1", "PodDisruptionBudget");
+  TG_CHECK(budget != nullptr);
+  Controller controller;
+  controller.name = "disruption";
+  const auto whole_namespace = [](const Object& object) {
+    return std::vector<Key>{{object.namespace_(), ""}};
+  };
+  controller.sources = {{budget, whole_namespace},
+                        {kinds.pod, whole_namespace},
+                        {kinds.replica_set, whole_namespace},
+                        {kinds.deployment, whole_namespace}};
+  controller.decide = [kinds, budget](const Key& key, const Caches& caches, WallTime now) {
+    Decision all;
+    const auto budgets = caches.list(*budget, key.namespace_);
+    if (budgets.empty()) return all;
+    std::vector<PodFacts> pods;
+    for (const ObjectPtr& pod : caches.list(*kinds.pod, key.namespace_)) pods.push_back(read_pod(pod));
+    const auto sets = caches.list(*kinds.replica_set, key.namespace_);
+    const auto deployments = caches.list(*kinds.deployment, key.namespace_);
+    for (const ObjectPtr& each : budgets) {
+      Decision one = decide_disruption(*budget, *each, pods, sets, deployments, now);
+      for (loop::Action& action : one.actions) all.actions.push_back(std::move(action));
+      for (auto& event : one.events) all.events.push_back(std::move(event));
+      if (one.again_in) all.again_in = std::min(all.again_in.value_or(*one.again_in), *one.again_in);
+    }
+    return all;
+  };
+  return controller;
+}
+
 }  // namespace
 
 std::vector<Controller> controllers(Random random) {
   const Kinds kinds = Kinds::find();
-  return {deployments(kinds), replica_sets(kinds, random), services(kinds)};
+  return {deployments(kinds), replica_sets(kinds, random), services(kinds), claims(),
+          disruption_budgets(kinds)};
 }
 
 }  // namespace tidegate::workload
