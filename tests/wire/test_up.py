@@ -49,7 +49,7 @@ class Traffic:
 
 @unittest.skipUnless(EXAMPLE.exists(), "no examples/lora-canary")
 class Up(WireTest):
-    def start(self, replicas):
+    def start(self, replicas, *engine_flags):
         self.manifests = pathlib.Path(self.folder) / "manifests"
         self.manifests.mkdir()
         self.port, stats_port = free_port(), free_port()
@@ -57,6 +57,8 @@ class Up(WireTest):
             text = file.read_text().replace("number: 8080", f"number: {self.port}")
             text = re.sub(r"initialDelaySeconds: \d+", "initialDelaySeconds: 0", text)
             text = re.sub(r"periodSeconds: \d+", "periodSeconds: 1", text)
+            flags = "".join(f'            - "{flag}"\n' for flag in engine_flags)
+            text = text.replace('            - "--enable-lora"\n', flags + '            - "--enable-lora"\n')
             (self.manifests / file.name).write_text(re.sub(r"replicas: \d+", f"replicas: {replicas}", text))
         ready = pathlib.Path(self.folder) / "ready"
         self.up = self.own(Process(
@@ -136,3 +138,22 @@ class Up(WireTest):
             while len(self.engines()) > 1:
                 self.assertEqual(self.ask(client).status, 200)
             self.assertEqual(self.ask(client).status, 200)
+
+    def test_streams_outlast_the_pods_that_a_scale_in_takes(self):
+        self.start(2, "--time-to-first-token=1", "--inter-token-latency=60")
+        tokens = 100  # six seconds each, far longer than a pod takes to be told to go
+        body = f'{{"model":"lora-request","prompt":"x","max_tokens":{tokens},"ignore_eos":true,"stream":true}}'
+        with contextlib.ExitStack() as open_clients:
+            clients = [open_clients.enter_context(self.connect()) for _ in range(12)]
+            for client in clients:
+                client.send(post_bytes("/v1/completions", body))
+                client.until(b"data: ")  # it runs, on either pod
+            deployment = self.manifests / "1-engines.yaml"
+            deployment.write_text(deployment.read_text().replace("replicas: 2", "replicas: 1"))
+            for client in clients:
+                rest = client.until(b"data: [DONE]")
+                self.assertNotIn(b"error", rest)
+                self.assertGreaterEqual(rest.count(b"data: "), tokens - 1)
+            eventually(lambda: len(self.engines()) == 1, "the pod to go once its streams are done", seconds=40)
+            with self.connect() as client:
+                self.assertEqual(self.ask(client).status, 200)
