@@ -22,6 +22,8 @@
 #include "base/random.h"
 #include "cluster/files.h"
 #include "cluster/store/store.h"
+#include "control/autoscale/controllers.h"
+#include "control/autoscale/sources/sources.h"
 #include "control/loop/controller.h"
 #include "control/node/controllers.h"
 #include "control/nodepool/controllers.h"
@@ -95,6 +97,7 @@ struct Home::State {
   void on_files(const cluster::FileReport& report);
   Result<void> make_namespaces();
   void on_pod(const cluster::Change& change);
+  void start_autoscaler();
 
   const HomeOptions options;
   const Clock& clock;
@@ -108,6 +111,8 @@ struct Home::State {
   std::unique_ptr<loop::Runtime> runtime;
   std::unique_ptr<machine::Machine> machine;
   std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<sources::Sources> sources;  // the autoscaler's
+  std::unique_ptr<loop::Runtime> autoscaler;
   std::unique_ptr<cluster::FileSource> files;
   std::jthread files_thread;
   std::atomic<bool> files_read{false};
@@ -146,6 +151,23 @@ Result<void> Home::State::make_namespaces() {
       kind, Json{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "istio-system"}}}});
   if (!made && made.error().code != Code::kConflict) return tl::unexpected(made.error());
   return {};
+}
+
+// After the gateway and the machine, which it asks.
+void Home::State::start_autoscaler() {
+  sources = std::make_unique<sources::Sources>(
+      sources::Options{.gateways = {gateway->stats_address().text()}, .prometheus = {}},
+      [usage = machine->kubelet().pod_usage] { return usage(); }, clock);
+  autoscaler = std::make_unique<loop::Runtime>(store, clock);
+  autoscale::Metrics metrics;
+  metrics.gather = [this](const autoscale::Subject& subject, WallTime now) {
+    return sources->gather(subject, now);
+  };
+  metrics.forget = [this](const std::string& key) { sources->forget(key); };
+  for (loop::Controller& controller : autoscale::controllers(std::move(metrics), {})) {
+    autoscaler->add(std::move(controller));
+  }
+  autoscaler->start();
 }
 
 Home::Home(HomeOptions options, const Clock& clock, std::function<void(const Line&)> say,
@@ -203,6 +225,7 @@ Result<void> Home::start() {
         s.say({tone, notice.node.empty() ? "pod " + notice.pod.text() : "node " + notice.node, notice.text});
       });
   if (auto started = s.machine->start(); !started) return started;
+  s.start_autoscaler();
 
   cluster::FileOptions file_options;
   file_options.on_report = [&s](const cluster::FileReport& report) { s.on_files(report); };
@@ -265,6 +288,7 @@ void Home::reopen_logs() { state_->gateway->reopen_logs(); }
 void Home::stop() {
   State& s = *state_;
   // Requests first: they need the engines. Objects next, so that nothing starts a pod anew.
+  if (s.autoscaler) s.autoscaler->stop();
   if (s.gateway) s.gateway->drain();
   s.gateway.reset();
   if (s.files_thread.joinable()) {

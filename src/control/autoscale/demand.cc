@@ -138,7 +138,7 @@ Result<DemandVerdict> by_demand(const DemandRule& rule, const DemandReading& rea
   const std::int64_t needed = replicas_for(verdict.demand, rule.grow_at * verdict.capacity);
   if (needed > current) {
     verdict.replicas = needed;
-  } else if (most < current) {
+  } else if (most < current && !reading.partial) {
     verdict.replicas = asked ? std::max<std::int64_t>(most, 1) : most;
   } else {
     verdict.replicas = current;

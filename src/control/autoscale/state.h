@@ -56,6 +56,8 @@ struct DemandReading {
   double held = 0;       // held in the gateway because there is no endpoint
   // Learned concurrency of one replica; empty while nothing is known.
   std::optional<double> capacity;
+  // Somebody who should have spoken did not: demand is at least this, so nothing may shrink.
+  bool partial = false;
   std::optional<std::string> error;
 };
 

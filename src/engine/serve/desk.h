@@ -38,6 +38,7 @@ struct Desk {
   CacheInfo cache;
   BodyReader bodies;
   Rates rates;
+  BusyShare busy;
   TimePoint ready_at{};  // --startup-delay
   bool draining = false;
   SleepState sleep = SleepState::kAwake;

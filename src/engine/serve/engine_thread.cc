@@ -25,7 +25,7 @@ EngineThread::EngineThread(std::unique_ptr<batch::Stepper> stepper, batch::Model
       clock_(clock),
       deliver_(std::move(deliver)),
       specs_(1),
-      snapshot_{stepper_->stats(), {}, {}} {}
+      snapshot_{stepper_->stats(), {}, {}, {}} {}
 
 EngineThread::~EngineThread() { stop(); }
 
@@ -204,6 +204,7 @@ bool EngineThread::step(std::vector<batch::Output>& outputs) {
     const TimePoint until = from + begun->modelled;
     wait_until(until);
     step_began_at_ = until;
+    busy_ += begun->modelled;
   }
   stepper_->end(clock_.now(), outputs);
   return true;
@@ -247,6 +248,7 @@ void EngineThread::publish(bool now_or_never) {
   const std::lock_guard lock(snapshot_mutex_);
   if (stats.steps != snapshot_.stats.steps) snapshot_.last_step = clock_.wall();
   snapshot_.stats = stats;
+  snapshot_.busy = busy_;
 }
 
 EngineThread::Snapshot EngineThread::snapshot() const {

@@ -70,6 +70,7 @@ class EngineThread {
   struct Snapshot {
     batch::Stats stats;
     WallTime last_step{};
+    Duration busy{0};  // modelled time spent in steps since the start; zero for a model that computes
     std::optional<Error> broken;  // the model failed; nothing will be served again
   };
   Snapshot snapshot() const;
@@ -114,6 +115,7 @@ class EngineThread {
   int undelivered_ = 0;
 
   std::optional<TimePoint> step_began_at_;  // where the last modelled step should have ended
+  Duration busy_{0};
   bool broken_ = false;
   TimePoint published_at_;
 

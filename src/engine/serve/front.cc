@@ -1,6 +1,8 @@
 #include "engine/serve/front.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 #include <span>
 
 #include "base/ascii.h"
@@ -31,6 +33,11 @@ Respond load(Desk& desk, Exchange& exchange) {
 Respond metrics(Desk& desk, Exchange& exchange) {
   const EngineThread::Snapshot snapshot = desk.engine.snapshot();
   desk.rates.look(snapshot.stats, desk.clock.now());
+  desk.busy.look(snapshot.busy, desk.clock.now());
+  const auto environment = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
   const MetricsPage page{.stats = snapshot.stats,
                          .model_name = desk.catalog.first_name(),
                          .adapter_names = desk.catalog.names_by_id(),
@@ -40,7 +47,11 @@ Respond metrics(Desk& desk, Exchange& exchange) {
                          .cache = desk.cache,
                          .sleep = desk.sleep,
                          .http = desk.http_counts,
-                         .old_vllm = desk.flags.old_vllm};
+                         .old_vllm = desk.flags.old_vllm,
+                         .sm_util = desk.flags.simulate ? std::optional(desk.busy.percent()) : std::nullopt,
+                         .pod_namespace = environment("POD_NAMESPACE"),
+                         .pod_name = environment("POD_NAME"),
+                         .node_name = environment("NODE_NAME")};
   exchange.status = 200;
   co_await exchange.responder.respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(page));
 }

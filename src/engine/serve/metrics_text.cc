@@ -1,5 +1,8 @@
 #include "engine/serve/metrics_text.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 
 #include "telemetry/exposition.h"
@@ -219,6 +222,29 @@ void adapter_series(ExpositionWriter& out, const MetricsPage& page, std::span<co
           page.stats.adapter_load_failures);
 }
 
+// As ACK's GPU exporter shows a process; here the engine speaks for its modelled GPU itself.
+void gpu_series(ExpositionWriter& out, const MetricsPage& page) {
+  const std::string process = std::to_string(getpid());
+  const std::string uuid = "GPU-simulated-" + std::string(page.pod_name.empty() ? process : page.pod_name);
+  const std::array<Label, 14> labels = {{{"NamespaceName", page.pod_namespace},
+                                         {"PodName", page.pod_name},
+                                         {"ContainerName", ""},
+                                         {"ProcessId", process},
+                                         {"ProcessName", "tidegate"},
+                                         {"ProcessType", "C"},
+                                         {"AllocateMode", "exclusive"},
+                                         {"NodeName", page.node_name},
+                                         {"NodePoolId", ""},
+                                         {"PodSource", ""},
+                                         {"UUID", uuid},
+                                         {"device", "nvidia0"},
+                                         {"gpu", "0"},
+                                         {"modelName", "simulated"}}};
+  out.family(Kind::kGauge, "DCGM_CUSTOM_PROCESS_SM_UTIL",
+             "Share of time that the modelled GPU was busy, in percent.");
+  out.sample(labels, *page.sm_util);
+}
+
 void http_series(ExpositionWriter& out, const MetricsPage& page) {
   out.family(Kind::kCounter, "http_requests_total",
              "Total number of requests by method, status and handler.");
@@ -244,6 +270,14 @@ void Rates::look(const batch::Stats& stats, TimePoint now) {
   generation_tokens_ = stats.generation_tokens;
 }
 
+void BusyShare::look(Duration busy, TimePoint now) {
+  if (begun_ && now - since_ < std::chrono::seconds(1)) return;
+  if (begun_) percent_ = std::clamp(100 * seconds(busy - busy_) / seconds(now - since_), 0.0, 100.0);
+  begun_ = true;
+  since_ = now;
+  busy_ = busy;
+}
+
 std::string metrics_text(const MetricsPage& page) {
   ExpositionWriter out(telemetry::Format::kText);
   const std::array<Label, 2> labels = {{{"model_name", page.model_name}, {"engine", "0"}}};
@@ -253,6 +287,7 @@ std::string metrics_text(const MetricsPage& page) {
   v0_series(out, page, common);
   if (!page.old_vllm) v1_series(out, page, common);
   if (page.loras_max > 0) adapter_series(out, page, common);
+  if (page.sm_util) gpu_series(out, page);
   http_series(out, page);
   telemetry::write_process_metrics(out);
   return std::move(out).finish();

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,19 @@ class Rates {
   std::uint64_t generation_tokens_ = 0;
   double prompt_ = 0;
   double generation_ = 0;
+};
+
+// Share of time the modelled GPU was busy, 0 to 100: over at least a second, between two looks.
+class BusyShare {
+ public:
+  void look(Duration busy, TimePoint now);
+  double percent() const { return percent_; }
+
+ private:
+  bool begun_ = false;
+  TimePoint since_;
+  Duration busy_{0};
+  double percent_ = 0;
 };
 
 enum class SleepState { kAwake, kWeightsOffloaded, kDiscardAll };
@@ -62,6 +76,12 @@ struct MetricsPage {
   SleepState sleep = SleepState::kAwake;
   const std::map<HttpCount, std::uint64_t>& http;
   bool old_vllm = false;
+  // Utilisation of a modelled GPU; empty where there is no GPU to speak of. With it: who we are, as ACK's
+  // exporter labels a process.
+  std::optional<double> sm_util{};
+  std::string_view pod_namespace{};
+  std::string_view pod_name{};
+  std::string_view node_name{};
 };
 
 std::string metrics_text(const MetricsPage& page);
