@@ -158,7 +158,7 @@ void Home::State::start_autoscaler() {
   sources = std::make_unique<sources::Sources>(
       sources::Options{.gateways = {gateway->stats_address().text()}, .prometheus = {}},
       [usage = machine->kubelet().pod_usage] { return usage(); }, clock);
-  autoscaler = std::make_unique<loop::Runtime>(store, clock);
+  autoscaler = std::make_unique<loop::Runtime>(*store, clock);
   autoscale::Metrics metrics;
   metrics.gather = [this](const autoscale::Subject& subject, WallTime now) {
     return sources->gather(subject, now);

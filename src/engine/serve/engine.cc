@@ -126,6 +126,7 @@ struct Engine::State {
              .cache = {flags.block_tokens, config.blocks - 1, flags.memory_utilization, flags.prefix_caching},
              .bodies = {},
              .rates = {},
+             .busy = {},
              .ready_at = clock.now() + std::chrono::milliseconds(flags.faults.startup_delay_ms),
              .http_counts = {}},
         server(

@@ -66,6 +66,7 @@ class EngineThread {
   void sleep(bool asleep);
 
   std::size_t context_max() const { return stepper_->context_max(); }
+  bool simulated() const { return model_.facts().simulated; }  // modelled, not computed
 
   struct Snapshot {
     batch::Stats stats;

@@ -48,7 +48,7 @@ Respond metrics(Desk& desk, Exchange& exchange) {
                          .sleep = desk.sleep,
                          .http = desk.http_counts,
                          .old_vllm = desk.flags.old_vllm,
-                         .sm_util = desk.flags.simulate ? std::optional(desk.busy.percent()) : std::nullopt,
+                         .sm_util = desk.engine.simulated() ? std::optional(desk.busy.percent()) : std::nullopt,
                          .pod_namespace = environment("POD_NAMESPACE"),
                          .pod_name = environment("POD_NAME"),
                          .node_name = environment("NODE_NAME")};
