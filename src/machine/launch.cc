@@ -76,6 +76,8 @@ Variables make_environment(const PodPlan& pod, EngineMode mode, const HomePaths&
   const auto path = variables.find("PATH");
   result["PATH"] = home.shims().string() + ":" + (path == variables.end() ? home.path : path->second);
   result[kPodIpVariable] = place.pod_ip;
+  result[kGraceVariable] =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(pod.grace).count());
   result[kEngineVariable] = engine_word(mode);
   result[kProgramVariable] = home.program.string();
   result[kShimsVariable] = home.shims().string();

@@ -37,6 +37,7 @@ using PathMap = std::map<std::string, std::string>;
 
 // The variables that tell our own engine, the shims and curious programs where they are.
 inline constexpr const char* kPodIpVariable = "TIDEGATE_POD_IP";
+inline constexpr const char* kGraceVariable = "TIDEGATE_POD_GRACE_S";  // terminationGracePeriodSeconds
 inline constexpr const char* kEngineVariable = "TIDEGATE_ENGINE";     // "simulate", "cpu" or "vllm"
 inline constexpr const char* kProgramVariable = "TIDEGATE_PROGRAM";   // absolute path
 inline constexpr const char* kPathMapVariable = "TIDEGATE_PATH_MAP";  // "/adapters=/real/path:/models=/other"

@@ -224,7 +224,7 @@ constexpr FlagSpec kSpecs[] = {
     {"max-waiting-queue-length", Takes::kValue, set_whole<&Flags::waiting_max, 0, kMany>,
      "waiting requests above which 429 is answered; 0: no limit"},
     {"drain-seconds", Takes::kValue, set_whole<&Flags::drain_s, 0, 86400>,
-     "for running requests after SIGTERM (30)"},
+     "for running requests after SIGTERM (TIDEGATE_POD_GRACE_S, else 30)"},
 
     {"simulate", Takes::kMaybe,
      [](Flags& flags, const Values& values) -> Result<void> {

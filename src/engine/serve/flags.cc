@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/ascii.h"
 #include "engine/serve/flag_specs.h"
@@ -162,6 +163,11 @@ void apply_environment(Flags& flags, const Environment& environment) {
   }
   if (flags.host.empty()) flags.host = pod_ip.empty() ? "127.0.0.1" : pod_ip;
   if (flags.host == "localhost") flags.host = "127.0.0.1";
+  if (flags.drain_s < 0) {
+    flags.drain_s = 30;
+    const std::string grace = environment("TIDEGATE_POD_GRACE_S").value_or("");
+    std::from_chars(grace.data(), grace.data() + grace.size(), flags.drain_s);  // what is no number changes nothing
+  }
 }
 
 Result<void> check(Flags& flags) {

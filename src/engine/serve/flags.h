@@ -84,7 +84,7 @@ struct Flags {
   std::string dtype;
   std::size_t threads = 0;      // --threads, of the CPU engine; 0: all
   std::size_t waiting_max = 0;  // --max-waiting-queue-length: 429 above; 0: no limit, as vLLM
-  std::int64_t drain_s = 30;    // --drain-seconds
+  std::int64_t drain_s = -1;    // --drain-seconds; set once the flags are read: by TIDEGATE_POD_GRACE_S, else 30
 
   std::optional<std::string> simulate;  // a profile's name; empty: chosen by the model's name
   double time_scale = 1;                // modelled time times this is waited

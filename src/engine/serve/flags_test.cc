@@ -97,6 +97,13 @@ TEST(Flags, TheAddressComesFromThePodAndIsNeverAWildcardThere) {
   EXPECT_EQ(parse("--simulate --host 0.0.0.0")->host, "0.0.0.0") << "asked for, outside a pod";
 }
 
+TEST(Flags, APodsGraceIsTheTimeToDrain) {
+  EXPECT_EQ(parse("--simulate")->drain_s, 30);
+  EXPECT_EQ(parse("--simulate", {{"TIDEGATE_POD_GRACE_S", "300"}})->drain_s, 300);
+  EXPECT_EQ(parse("--simulate", {{"TIDEGATE_POD_GRACE_S", "x"}})->drain_s, 30);
+  EXPECT_EQ(parse("--simulate --drain-seconds 5", {{"TIDEGATE_POD_GRACE_S", "300"}})->drain_s, 5);
+}
+
 TEST(Flags, TheEnvironment) {
   const auto flags = parse("--simulate", {{"VLLM_ALLOW_RUNTIME_LORA_UPDATING", "True"},
                                           {"VLLM_SERVER_DEV_MODE", "1"},
