@@ -20,6 +20,8 @@
 #include <tuple>
 
 #include "base/random.h"
+#include "cli/access.h"
+#include "cluster/apiserver/server.h"
 #include "cluster/files.h"
 #include "cluster/store/store.h"
 #include "control/autoscale/controllers.h"
@@ -96,6 +98,7 @@ struct Home::State {
 
   void on_files(const cluster::FileReport& report);
   Result<void> make_namespaces();
+  Result<void> start_api();
   void on_pod(const cluster::Change& change);
   void start_autoscaler();
 
@@ -110,6 +113,8 @@ struct Home::State {
   std::unique_ptr<loop::Caches> caches;  // for what is told and counted here
   std::unique_ptr<loop::Runtime> runtime;
   std::unique_ptr<machine::Machine> machine;
+  std::unique_ptr<apiserver::ApiServer> api;  // after the machine, whose logs it reads
+  std::string api_address;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<sources::Sources> sources;  // the autoscaler's
   std::unique_ptr<loop::Runtime> autoscaler;
@@ -170,6 +175,32 @@ void Home::State::start_autoscaler() {
   autoscaler->start();
 }
 
+Result<void> Home::State::start_api() {
+  auto access = open_access(options.data_dir / "pki", {options.api_bind}, clock.wall());
+  if (!access) return tl::unexpected(access.error());
+  const auto tls = net::TlsServer::make({.entries = {{.certificate = access->server}}});
+  if (!tls) return tl::unexpected(tls.error());
+  const auto try_port = [&](int port) -> Result<net::Address> {
+    const auto address = net::Address::parse(options.api_bind, static_cast<std::uint16_t>(port));
+    if (!address) return invalid("--api-bind", "is '" + options.api_bind + "'; use an IP address");
+    apiserver::ServerOptions server{.address = *address, .token = access->token, .build = TIDEGATE_VERSION};
+    server.tls = *tls;
+    server.kubelet = machine->kubelet();
+    api = std::make_unique<apiserver::ApiServer>(*store, clock, std::move(server));
+    return api->start();
+  };
+  auto bound = try_port(options.api_port);
+  if (!bound && bound.error().code == Code::kConflict && !options.api_port_given) {
+    say({Line::Tone::kBad, "api",
+         "port " + std::to_string(options.api_port) + " is taken; another one is used"});
+    bound = try_port(0);
+  }
+  if (!bound)
+    return fail(bound.error().code, describe(bound.error()) + "; use another --api-port", "the API server");
+  api_address = "https://" + bound->text();
+  return write_private(options.data_dir / "kubeconfig", kubeconfig_text(*access, api_address));
+}
+
 Home::Home(HomeOptions options, const Clock& clock, std::function<void(const Line&)> say,
            std::function<void()> changed)
     : state_(std::make_unique<State>(std::move(options), clock, std::move(say), std::move(changed))) {}
@@ -225,6 +256,7 @@ Result<void> Home::start() {
         s.say({tone, notice.node.empty() ? "pod " + notice.pod.text() : "node " + notice.node, notice.text});
       });
   if (auto started = s.machine->start(); !started) return started;
+  if (auto started = s.start_api(); !started) return started;
   s.start_autoscaler();
 
   cluster::FileOptions file_options;
@@ -283,6 +315,10 @@ std::vector<std::string> Home::addresses() const {
 
 std::string Home::stats_address() const { return "http://" + state_->gateway->stats_address().text(); }
 
+std::string Home::api_address() const { return state_->api_address; }
+
+std::filesystem::path Home::kubeconfig() const { return state_->options.data_dir / "kubeconfig"; }
+
 void Home::reopen_logs() { state_->gateway->reopen_logs(); }
 
 void Home::stop() {
@@ -295,6 +331,7 @@ void Home::stop() {
     s.files_thread.request_stop();
     s.files_thread.join();
   }
+  if (s.api) s.api->stop();
   if (s.runtime) s.runtime->stop();
   if (s.machine) s.machine->stop(kPodGrace);
   if (s.caches) s.caches->stop();

@@ -26,6 +26,9 @@ struct HomeOptions {
   std::vector<std::filesystem::path> files;
   machine::MachineOptions machine;
   gateway::Config gateway;
+  std::string api_bind = "127.0.0.1";
+  int api_port = 6443;
+  bool api_port_given = false;  // else another one will do where it is taken
 };
 
 struct Line {
@@ -63,6 +66,9 @@ class Home {
   std::vector<std::string> addresses() const;
   // "http://127.0.0.1:15090".
   std::string stats_address() const;
+  // "https://127.0.0.1:6443", and the file that tells kubectl how to get there.
+  std::string api_address() const;
+  std::filesystem::path kubeconfig() const;
 
   void reopen_logs();
 

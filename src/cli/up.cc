@@ -41,6 +41,9 @@ struct UpOptions {
   std::vector<std::string> claims;
   std::vector<std::string> paths;
   std::string ready_file;
+  std::string api_bind = "127.0.0.1";
+  int api_port = 6443;
+  bool api_port_given = false;
   machine::MachineOptions machine;
   gateway::Config gateway;
 };
@@ -94,6 +97,9 @@ Result<HomeOptions> home_options(const UpOptions& up) {
   for (const std::string& file : up.files) options.files.emplace_back(file);
   options.machine = up.machine;
   options.gateway = up.gateway;
+  options.api_bind = up.api_bind;
+  options.api_port = up.api_port;
+  options.api_port_given = up.api_port_given;
   options.machine.data_dir = up.data;
   options.machine.image_rules = up.images;
   std::error_code error;
@@ -172,6 +178,10 @@ class Watcher {
     }
     ready.close();
     terminal_.print({Line::Tone::kGood, "metrics", home_.stats_address() + "/stats/prometheus"});
+    std::error_code unknown;
+    const std::string kubeconfig = fs::absolute(home_.kubeconfig(), unknown).string();
+    terminal_.print({Line::Tone::kGood, "api",
+                     home_.api_address() + "; export KUBECONFIG=" + kubeconfig + ", then kubectl get pods"});
     std::error_code error;
     fs::rename(ready_file(options_).string() + ".new", ready_file(options_), error);
     if (!ready || error) {
@@ -271,6 +281,10 @@ void add_up(CLI::App& app, int& status) {
   verb->add_option("-f,--filename", options->files, "Manifest file or directory; applied when it changes")
       ->check(CLI::ExistingPath);
   verb->add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")->capture_default_str();
+  verb->add_option("--api-port", options->api_port, "Port of the API server; 0 takes a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  verb->add_option("--api-bind", options->api_bind, "Address of the API server")->capture_default_str();
   verb->add_option("--engine", options->engine, "What answers for vLLM images: simulate, cpu or vllm")
       ->capture_default_str();
   verb->add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")
@@ -291,6 +305,7 @@ void add_up(CLI::App& app, int& status) {
                    "Written when all pods are ready, removed at the end; default: ready in the data folder");
   add_gateway_settings(*verb, options->gateway);
   verb->callback([verb, options, &status] {
+    options->api_port_given = verb->count("--api-port") > 0;
     if (verb->count("--bind") == 0) options->gateway.bind = host_addresses();
     status = run_up(*options);
   });

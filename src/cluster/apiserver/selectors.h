@@ -1,0 +1,45 @@
+// labelSelector and fieldSelector of a request.
+//
+// Thread: immutable once parsed; any thread.
+// Source: Kubernetes, "Labels and Selectors" and "Field Selectors"; k8s.io/apimachinery labels.Parse,
+// fields.ParseSelector.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "resource/kind.h"
+#include "resource/object.h"
+#include "resource/selector.h"
+
+namespace tidegate::apiserver {
+
+struct FieldTest {
+  std::string path;  // "spec.nodeName"
+  std::string value;
+  bool equal = true;  // else: differs
+};
+
+// key>number, key<number
+struct LabelBound {
+  std::string key;
+  long long number = 0;
+  bool above = true;
+};
+
+struct Selector {
+  resource::LabelSelector labels;
+  std::vector<LabelBound> bounds;
+  std::vector<FieldTest> fields;
+
+  bool empty() const { return labels.empty() && bounds.empty() && fields.empty(); }
+  bool matches(const resource::Object& object) const;
+};
+
+// Errors: kInvalid with what cannot be understood; a field that the kind is not indexed by.
+Result<Selector> parse_selector(const resource::Kind& kind, std::string_view labels, std::string_view fields);
+
+}  // namespace tidegate::apiserver

@@ -1,0 +1,332 @@
+"""The embedded home speaks Kubernetes: the unmodified kubectl works against `tidegate up`."""
+
+import json
+import os
+import pathlib
+import shutil
+import ssl
+import stat
+import subprocess
+import threading
+import unittest
+import urllib.error
+import urllib.request
+
+from harness import WireTest, eventually, settings
+from harness.process import Process, free_port
+
+EXAMPLE = settings.ROOT / "examples" / "lora-canary"
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: main, image: example/none, env: [{name: A, value: a}, {name: B, value: b}]}]
+"""
+
+
+class Api(WireTest):
+    """`tidegate up` without manifests, and a kubectl that knows it."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = pathlib.Path(self.folder) / "data"
+        self.manifests = pathlib.Path(self.folder) / "manifests"
+        self.manifests.mkdir()
+        self.start()
+
+    def start(self, *extra):
+        ready = pathlib.Path(self.folder) / "ready"
+        ready.unlink(missing_ok=True)
+        self.up = self.own(Process(
+            [settings.BINARY, "up", "--data", self.data, "--engine", "simulate", "--api-port", "0", "--stats-port",
+             free_port(), "--ready-file", ready, *extra], self.folder, "up"))
+
+        def is_ready():
+            if not self.up.alive():
+                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
+            return ready.exists()
+
+        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.kubeconfig = self.data / "kubeconfig"
+        lines = [line.strip() for line in self.kubeconfig.read_text().splitlines()]
+        self.server = next(line.split(": ")[1] for line in lines if line.startswith("server:"))
+        self.token = next(line.split(": ")[1] for line in lines if line.startswith("token:"))
+
+    # Requests as a program makes them.
+
+    def request(self, method, path, body=None, content_type="application/json", token=None, accept="application/json"):
+        """(status, answer as text, headers)."""
+        data = body if body is None or isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        headers = {"Content-Type": content_type, "Accept": accept}
+        token = self.token if token is None else token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        asked = urllib.request.Request(self.server + path, data=data, method=method, headers=headers)
+        context = ssl.create_default_context(cafile=self.data / "pki" / "ca.crt")
+        try:
+            with urllib.request.urlopen(asked, context=context, timeout=30) as answer:
+                return answer.status, answer.read().decode(), answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    def ask(self, method, path, body=None, **options):
+        """(status, answer as JSON)."""
+        status, text, _ = self.request(method, path, body, **options)
+        return status, json.loads(text)
+
+    def assert_status(self, answer, code, reason, says=""):
+        status, body = answer
+        self.assertEqual((status, body.get("kind"), body.get("reason")), (code, "Status", reason), body)
+        self.assertEqual(body["code"], code)
+        self.assertIn(says, body["message"])
+        return body
+
+
+class Rules(Api):
+    """What the server answers, request by request."""
+
+    PODS = "/api/v1/namespaces/default/pods"
+    DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+    MAPS = "/api/v1/namespaces/default/configmaps"
+
+    def config_map(self, name, **more):
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **more}, "data": {"a": "1"}}
+
+    def deployment(self, name="web", replicas=0):
+        labels = {"app": name}
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+                "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                         "template": {"metadata": {"labels": labels},
+                                      "spec": {"containers": [{"name": "main", "image": "example/none"}]}}}}
+
+    def test_only_the_token_opens_the_door(self):
+        for token in ("", "wrong"):
+            self.assert_status(self.ask("GET", "/api/v1/pods", token=token), 401, "Unauthorized")
+        for path in ("/healthz", "/livez", "/readyz"):
+            self.assertEqual(self.request("GET", path, token="")[:2], (200, "ok"))
+        self.assertEqual(stat.S_IMODE(self.kubeconfig.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE((self.data / "pki" / "token").stat().st_mode), 0o600)
+        self.assertTrue(self.server.startswith("https://127.0.0.1:"), self.server)
+
+    def test_an_object_from_birth_to_death(self):
+        status, made = self.ask("POST", self.MAPS, self.config_map("m"))
+        self.assertEqual(status, 201, made)
+        self.assertTrue(made["metadata"]["uid"] and made["metadata"]["creationTimestamp"])
+        self.assert_status(self.ask("POST", self.MAPS, self.config_map("m")), 409, "AlreadyExists")
+        status, generated = self.ask("POST", self.MAPS, {"metadata": {"generateName": "g-"}})
+        self.assertEqual(status, 201, generated)
+        self.assertRegex(generated["metadata"]["name"], "^g-.{5}$")
+
+        stale = dict(made, data={"a": "2"})
+        status, changed = self.ask("PUT", self.MAPS + "/m", stale)
+        self.assertEqual((status, changed["data"]), (200, {"a": "2"}))
+        self.assert_status(self.ask("PUT", self.MAPS + "/m", dict(made, data={"a": "3"})), 409, "Conflict",
+                           "the object has been modified")
+        status, patched = self.ask("PATCH", self.MAPS + "/m", {"data": {"b": "1", "a": None}},
+                                   content_type="application/merge-patch+json")
+        self.assertEqual((status, patched["data"]), (200, {"b": "1"}))
+        status, patched = self.ask("PATCH", self.MAPS + "/m", [{"op": "add", "path": "/data/c", "value": "3"}],
+                                   content_type="application/json-patch+json")
+        self.assertEqual((status, patched["data"]), (200, {"b": "1", "c": "3"}))
+
+        status, answer = self.ask("DELETE", self.MAPS + "/m", {"preconditions": {"uid": "another"}})
+        self.assertEqual((status, answer["reason"]), (409, "Conflict"))
+        status, answer = self.ask("DELETE", self.MAPS + "/m")
+        self.assertEqual((status, answer["status"], answer["details"]["uid"]), (200, "Success", made["metadata"]["uid"]))
+        self.assert_status(self.ask("GET", self.MAPS + "/m"), 404, "NotFound", 'configmaps "m" not found')
+        status, _ = self.ask("DELETE", self.MAPS)
+        self.assertEqual(status, 200)
+        self.assertEqual(self.ask("GET", self.MAPS)[1]["items"], [])
+
+    def test_collections_are_narrowed_and_paged(self):
+        for i in range(5):
+            self.ask("POST", self.MAPS, self.config_map(f"m{i}", labels={"odd": str(i % 2)}))
+        names = lambda query: [item["metadata"]["name"] for item in self.ask("GET", self.MAPS + query)[1]["items"]]
+        self.assertEqual(names("?labelSelector=odd%3D1"), ["m1", "m3"])
+        self.assertEqual(names("?labelSelector=odd%20notin%20(1)"), ["m0", "m2", "m4"])
+        self.assertEqual(names("?fieldSelector=metadata.name%3Dm3"), ["m3"])
+        self.assert_status(self.ask("GET", self.MAPS + "?labelSelector=a%20in"), 400, "BadRequest")
+        self.assert_status(self.ask("GET", self.MAPS + "?fieldSelector=data.a%3D1"), 400, "BadRequest",
+                           "field label not supported")
+
+    def test_a_watch_tells_every_change_once(self):
+        start = self.ask("GET", self.MAPS)[1]["metadata"]["resourceVersion"]
+        for i in range(3):
+            self.ask("POST", self.MAPS, self.config_map(f"m{i}", labels={"n": str(i)}))
+        self.ask("PATCH", self.MAPS + "/m1", {"metadata": {"labels": {"n": "9"}}}, content_type="application/merge-patch+json")
+        self.ask("DELETE", self.MAPS + "/m2")
+        watch = f"?watch=true&resourceVersion={start}&timeoutSeconds=1"
+        told = [json.loads(line) for line in self.request("GET", self.MAPS + watch)[1].splitlines()]
+        self.assertEqual([(event["type"], event["object"]["metadata"]["name"]) for event in told],
+                         [("ADDED", "m0"), ("ADDED", "m1"), ("ADDED", "m2"), ("MODIFIED", "m1"), ("DELETED", "m2")])
+        told = [json.loads(line) for line in
+                self.request("GET", self.MAPS + watch + "&labelSelector=n%3D1")[1].splitlines()]
+        self.assertEqual([(event["type"], event["object"]["metadata"]["name"]) for event in told],
+                         [("ADDED", "m1"), ("DELETED", "m1")])
+        lines = self.request("GET", self.MAPS + "?watch=true&resourceVersion=999999999&timeoutSeconds=1")[1].splitlines()
+        self.assertEqual(json.loads(lines[0])["type"], "ERROR")
+
+    def test_what_is_wrong_is_named_and_nothing_is_stored(self):
+        broken = self.deployment()
+        broken["spec"]["replicas"] = -1
+        del broken["spec"]["selector"]
+        body = self.assert_status(self.ask("POST", self.DEPLOYMENTS, broken), 422, "Invalid",
+                                  'Deployment.apps "web" is invalid: ')
+        fields = {cause["field"] for cause in body["details"]["causes"]}
+        self.assertLessEqual({"spec.replicas", "spec.selector"}, fields)
+
+        quantity = self.deployment()
+        quantity["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "much"}}
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, quantity), 422, "Invalid", "resources.requests")
+
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, self.config_map("web")), 400, "BadRequest", "Deployment")
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, "{"), 400, "BadRequest")
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, "{}", content_type="text/html"), 415, "UnsupportedMediaType")
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, '{"a":' * 2000 + "1" + "}" * 2000), 400, "BadRequest")
+        large = self.config_map("large")
+        large["data"]["a"] = "x" * (1600 * 1024)
+        self.assert_status(self.ask("POST", self.MAPS, large), 413, "RequestEntityTooLarge")
+        bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+            f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9))
+        status, answer = self.ask("POST", self.MAPS, bomb, content_type="application/yaml")
+        self.assertIn(status, (400, 413), answer)
+        self.assert_status(self.ask("POST", "/api/v1/namespaces/absent/configmaps", self.config_map("m")), 404,
+                           "NotFound", 'namespaces "absent" not found')
+        self.assert_status(self.ask("POST", self.MAPS, self.config_map("m", namespace="other")), 400, "BadRequest",
+                           "namespace")
+        self.assert_status(self.ask("GET", "/api/v1/nothings"), 404, "NotFound")
+        self.assert_status(self.ask("POST", self.MAPS + "/x"), 405, "MethodNotAllowed")
+        self.assertEqual(self.ask("GET", self.DEPLOYMENTS)[1]["items"], [])
+        self.assertEqual(self.ask("GET", self.MAPS)[1]["items"], [])
+
+    def test_what_may_not_change_does_not(self):
+        self.ask("POST", self.DEPLOYMENTS, self.deployment())
+        merge = {"content_type": "application/merge-patch+json"}
+        self.assert_status(self.ask("PATCH", self.DEPLOYMENTS + "/web",
+                                    {"spec": {"selector": {"matchLabels": {"app": "other"}}}}, **merge), 422, "Invalid")
+        self.assert_status(self.ask("PATCH", self.DEPLOYMENTS + "/web", {"metadata": {"name": "x"}}, **merge), 422, "Invalid")
+        status, answer = self.ask("PATCH", self.DEPLOYMENTS + "/web", {"status": {"replicas": 7}}, **merge)
+        self.assertNotEqual(answer.get("status", {}).get("replicas"), 7)
+
+    def test_scale_is_a_view_of_replicas(self):
+        self.ask("POST", self.DEPLOYMENTS, self.deployment())
+        status, scale = self.ask("GET", self.DEPLOYMENTS + "/web/scale")
+        self.assertEqual((status, scale["kind"], scale["spec"]["replicas"]), (200, "Scale", 0))
+        self.assertEqual(scale["status"]["selector"], "app=web")
+        status, scale = self.ask("PATCH", self.DEPLOYMENTS + "/web/scale", {"spec": {"replicas": 2}},
+                                 content_type="application/merge-patch+json")
+        self.assertEqual((status, scale["spec"]["replicas"]), (200, 2))
+        self.assertEqual(self.ask("GET", self.DEPLOYMENTS + "/web")[1]["spec"]["replicas"], 2)
+        self.assert_status(self.ask("PATCH", self.DEPLOYMENTS + "/web/scale", {"spec": {"replicas": -2}},
+                                    content_type="application/merge-patch+json"), 422, "Invalid")
+
+    def test_custom_kinds_refuse_strategic_patches(self):
+        path = "/apis/istio.alibabacloud.com/v1beta1/asmmeshconfigs/default"
+        self.assert_status(self.ask("PATCH", path, {}, content_type="application/strategic-merge-patch+json"), 415,
+                           "UnsupportedMediaType", "application/merge-patch+json")
+
+    def test_a_crowd_of_watches_sees_every_change(self):
+        start = self.ask("GET", self.MAPS)[1]["metadata"]["resourceVersion"]
+        told, threads = [], []
+
+        def watch():
+            text = self.request("GET", self.MAPS + f"?watch=true&resourceVersion={start}&timeoutSeconds=8")[1]
+            told.append([json.loads(line)["object"]["metadata"]["name"] for line in text.splitlines()])
+
+        for _ in range(50):
+            threads.append(threading.Thread(target=watch))
+            threads[-1].start()
+        names = [f"m{i}" for i in range(20)]
+        for name in names:
+            self.ask("POST", self.MAPS, self.config_map(name))
+        for thread in threads:
+            thread.join()
+        self.assertEqual(told, [names] * 50)
+
+
+@unittest.skipUnless(shutil.which("kubectl"), "no kubectl on PATH; ./test.sh --peers gets one")
+class Kubectl(Api):
+    def kubectl(self, *args, stdin=None, fails=False):
+        done = subprocess.run(
+            ["kubectl", *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60,
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": self.folder, "KUBE_EDITOR": "sed -i s/v1x/v2x/"})
+        if (done.returncode != 0) != fails:
+            raise AssertionError(f"kubectl {args}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stderr if fails else done.stdout
+
+    def test_finding_out_what_there_is(self):
+        self.assertIn("Server Version: v1.32", self.kubectl("version"))
+        resources = self.kubectl("api-resources")
+        for word in ("pods", "deploy", "inferencemodels", "asmmeshconfigs", "metrics.k8s.io/v1beta1"):
+            self.assertIn(word, resources)
+        self.assertIn("apps/v1", self.kubectl("api-versions"))
+        self.assertIn("is running at", self.kubectl("cluster-info"))
+        self.assertIn("default", self.kubectl("get", "namespaces"))
+
+    def test_an_object_in_every_form(self):
+        self.assertIn("created", self.kubectl("apply", "-f", "-", stdin=WEB))
+        self.assertIn("unchanged", self.kubectl("apply", "-f", "-", stdin=WEB))
+        self.assertIn("configured", self.kubectl("apply", "-f", "-", stdin=WEB.replace("value: b", "value: c")))
+        env = '{.spec.template.spec.containers[0].env[*].value}'
+        self.assertEqual(self.kubectl("get", "deploy", "web", "-o", f"jsonpath={env}"), "a c")
+        self.assertIn("web", self.kubectl("get", "deploy"))
+        self.assertIn("web", self.kubectl("get", "all", "-l", "app=web"))
+        self.assertEqual(self.kubectl("get", "deploy", "-A", "-o", "name").strip(), "deployment.apps/web")
+        self.assertIn("kind: Deployment", self.kubectl("get", "deploy/web", "-o", "yaml"))
+        self.assertIn("web", self.kubectl("get", "deploy", "-o", "custom-columns=N:.metadata.name", "--sort-by=.metadata.name"))
+        self.assertIn("web", self.kubectl("get", "deploy", "--field-selector", "metadata.name=web", "-o", "wide"))
+        self.assertIn("Name:", self.kubectl("describe", "deploy", "web"))
+        self.kubectl("label", "deploy", "web", "tier=front")
+        self.kubectl("annotate", "deploy", "web", "note=v1x")
+        self.kubectl("edit", "deploy", "web")
+        self.assertEqual(self.kubectl("get", "deploy", "web", "-o", "jsonpath={.metadata.annotations.note}"), "v2x")
+        self.kubectl("set", "image", "deploy/web", "main=example/other")
+        self.kubectl("patch", "deploy", "web", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"main","command":["x"]}]}}}}')
+        self.kubectl("patch", "deploy", "web", "--type=json", "-p", '[{"op":"add","path":"/spec/minReadySeconds","value":1}]')
+        spec = json.loads(self.kubectl("get", "deploy", "web", "-o", "json"))["spec"]
+        container = spec["template"]["spec"]["containers"][0]
+        self.assertEqual((container["image"], container["command"], len(container["env"]), spec["minReadySeconds"]),
+                         ("example/other", ["x"], 2, 1))
+        self.assertIn("scaled", self.kubectl("scale", "deploy/web", "--replicas=0"))
+        self.kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deploy/web", "--timeout=20s")
+        self.kubectl("rollout", "status", "deploy/web", "--timeout=40s")
+        self.kubectl("delete", "deploy", "web", "--wait")
+        self.assertIn("NotFound", self.kubectl("get", "deploy", "web", fails=True))
+
+    def test_the_canary_walk(self):
+        engines = (EXAMPLE / "1-engines.yaml").read_text().replace("replicas: 3", "replicas: 0")
+        self.kubectl("apply", "-f", "-", stdin=engines)
+        port = free_port()
+        self.kubectl("apply", "-f", "-", stdin=(EXAMPLE / "2-gateway.yaml").read_text().replace("8080", str(port)))
+        self.assertIn("patched", self.kubectl(
+            "patch", "asmmeshconfig", "default", "--type=merge",
+            '--patch={"spec":{"gatewayAPIInferenceExtension":{"enabled":true}}}'))
+        for step in ("3-pool", "4-model", "5-route"):
+            self.assertIn("created", self.kubectl("apply", "-f", EXAMPLE / f"{step}.yaml"))
+        self.kubectl("scale", "deploy/vllm-llama2-7b-pool", "--replicas=1")
+        self.kubectl("rollout", "status", "deploy/vllm-llama2-7b-pool", "--timeout=60s")
+
+        def answer():
+            asked = urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/completions", headers={"Host": "test.com", "Content-Type": "application/json"},
+                data=json.dumps({"model": "lora-request", "prompt": "x", "max_tokens": 4}).encode())
+            try:
+                return json.load(urllib.request.urlopen(asked, timeout=10))
+            except OSError:
+                return None
+
+        served = eventually(answer, "an answer through the gateway", seconds=40)
+        self.assertRegex(served["model"], "^(sql-lora|tweet-summary)")
+        pod = self.kubectl("get", "pods", "-o", "name").strip()
+        eventually(lambda: self.kubectl("logs", pod, "--tail=5"), "the engine's log")
+
+
+if __name__ == "__main__":
+    unittest.main()
