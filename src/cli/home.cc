@@ -30,6 +30,7 @@
 #include "control/node/controllers.h"
 #include "control/nodepool/controllers.h"
 #include "control/placement/controllers.h"
+#include "control/serving/controller.h"
 #include "control/workload/controllers.h"
 #include "gateway/gateway.h"
 #include "machine/restart.h"
@@ -239,6 +240,7 @@ Result<void> Home::start() {
   add(placement::controllers());
   add(nodepool::controllers());
   add(node::controllers());
+  s.runtime->add(serving::controller({}));
   s.runtime->start();
 
   s.gateway = std::make_unique<gateway::Gateway>(

@@ -20,6 +20,7 @@
 #include "cli/home.h"
 #include "cli/verbs.h"
 #include "machine/launch.h"
+#include "machine/ports.h"
 #include "net/loop.h"
 #include "net/signals.h"
 
@@ -229,6 +230,20 @@ void remove_ready_file(const UpOptions& options) {
   fs::remove(ready_file(options), ignored);
 }
 
+// As an ingress controller has it, unless something else does, or we may not.
+std::uint16_t ingress_port(const std::vector<std::string>& bind) {
+  constexpr std::uint16_t kUsual = 80;
+  constexpr std::uint16_t kOther = 8081;
+  for (const std::string& address : bind) {
+    if (address.find(':') != std::string::npos) continue;  // pods are reached over IPv4 only
+    const auto taken = machine::port_conflict(address, kUsual);
+    if (!taken) continue;
+    std::cout << "  ingress: served on port " << kOther << ", not " << kUsual << ": " << *taken << std::endl;
+    return kOther;
+  }
+  return kUsual;
+}
+
 int run_up(const UpOptions& options) {
   const auto home_settings = home_options(options);
   if (!home_settings) {
@@ -307,6 +322,7 @@ void add_up(CLI::App& app, int& status) {
   verb->callback([verb, options, &status] {
     options->api_port_given = verb->count("--api-port") > 0;
     if (verb->count("--bind") == 0) options->gateway.bind = host_addresses();
+    if (verb->count("--ingress-port") == 0) options->gateway.ingress_port = ingress_port(options->gateway.bind);
     status = run_up(*options);
   });
 }

@@ -128,6 +128,8 @@ std::vector<Field> make_fields() {
        [](const Config& c) { return c.stats_bind; }},
       count("--stats-port", "count", "statistics port: /stats/prometheus, /metrics, /healthz, /endpoints",
             std::uint16_t{0}, [](Config& c) -> auto& { return c.stats_port; }),
+      count("--ingress-port", "count", "port on which Ingress objects are served; 0 serves none", std::uint16_t{0},
+            [](Config& c) -> auto& { return c.ingress_port; }),
       {"--access-log", "path", "file of the access log, one JSON object per line; empty writes none",
        [](Config& c, std::string_view text) -> Result<void> {
          c.access_log = text;

@@ -34,7 +34,7 @@ struct Source {
 };
 
 // What the gateway reads. Several kinds may feed one input.
-constexpr std::array<Source, 10> kSources{{
+constexpr std::array<Source, 11> kSources{{
     {"networking.istio.io/v1", "Gateway", &Inputs::istio_gateways},
     {"gateway.networking.k8s.io/v1", "Gateway", &Inputs::gateways},
     {"istio.alibabacloud.com/v1", "LLMRoute", &Inputs::llm_routes},
@@ -43,6 +43,7 @@ constexpr std::array<Source, 10> kSources{{
     {"inference.networking.k8s.io/v1", "InferencePool", &Inputs::inference_pools},
     {"inference.networking.x-k8s.io/v1alpha2", "InferenceModel", &Inputs::inference_models},
     {"istio.alibabacloud.com/v1beta1", "ASMMeshConfig", &Inputs::mesh_configs},
+    {"networking.k8s.io/v1", "Ingress", &Inputs::ingresses},
     {"v1", "Service", &Inputs::services},
     {"v1", "Pod", &Inputs::pods},
 }};
@@ -126,6 +127,8 @@ Inputs Gateway::State::gather() const {
     std::vector<ObjectPtr>& into = inputs.*(feed.source.into);
     into.insert(into.end(), objects.begin(), objects.end());
   }
+  inputs.ingress_port = config.ingress_port;
+  inputs.ingress_addresses = config.bind;
   return inputs;
 }
 

@@ -23,7 +23,7 @@ namespace tidegate::gateway {
 
 struct RouteSet {
   std::map<std::uint16_t, std::vector<route::Route>> by_port;
-  std::vector<Finding> findings;  // LLMRoutes, then HTTPRoutes, in input order
+  std::vector<Finding> findings;  // LLMRoutes, HTTPRoutes, Ingresses, each in input order
   // For each InferencePool (its index): the gateways whose routes name it.
   std::map<std::uint32_t, std::vector<ParentRef>> pool_parents;
 };
@@ -33,6 +33,10 @@ void read_llm_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pool
                      RouteSet& set);  // llm_routes.cc
 void read_http_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools,
                       RouteSet& set);  // http_routes.cc
+// Hosts and paths that lead to Services, on Inputs::ingress_port. A canary takes its share of the Ingress with the
+// same host and path.
+void read_ingresses(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools,
+                    RouteSet& set);  // ingresses.cc
 
 // Notes that a route on `point` names the pool.
 void add_parent(RouteSet& set, std::uint32_t pool, const AttachPoint& point);

@@ -74,6 +74,7 @@ Compiled compile(const Inputs& inputs) {
   RouteSet routes;
   read_llm_routes(inputs, listeners, pools, routes);
   read_http_routes(inputs, listeners, pools, routes);
+  read_ingresses(inputs, listeners, pools, routes);
 
   for (const auto& [port, plan] : listeners.ports) {
     Listener listener;

@@ -64,6 +64,7 @@ struct Inputs {
   std::vector<ObjectPtr> inference_pools;  // both groups
   std::vector<ObjectPtr> inference_models;
   std::vector<ObjectPtr> mesh_configs;  // ASMMeshConfig
+  std::vector<ObjectPtr> ingresses;  // networking.k8s.io Ingress
   std::vector<ObjectPtr> services;
   std::vector<ObjectPtr> pods;
   std::vector<ObjectPtr> namespaces;  // for allowedRoutes by selector
@@ -71,6 +72,9 @@ struct Inputs {
   // The GatewayClass we answer for; Gateways of other classes are somebody else's. Empty: every class, as at
   // home, where nobody else is.
   std::string gateway_class;
+  // Where Ingresses are served, and the addresses written into their status. Port 0: nowhere.
+  std::uint16_t ingress_port = 0;
+  std::vector<std::string> ingress_addresses;
   std::vector<PortProblem> port_problems;  // as the workers found them
 };
 

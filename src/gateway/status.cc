@@ -146,6 +146,12 @@ void write_listeners(Json& status, const Finding& finding, const std::string& no
   list = std::move(result);
 }
 
+void write_addresses(Json& status, const std::vector<std::string>& addresses) {
+  Json list = Json::array();
+  for (const std::string& address : addresses) list.push_back({{"ip", address}});
+  object_at(status, "loadBalancer")["ingress"] = std::move(list);
+}
+
 }  // namespace
 
 std::unique_ptr<const Json> status_for(const Finding& finding, WallTime now) {
@@ -156,6 +162,7 @@ std::unique_ptr<const Json> status_for(const Finding& finding, WallTime now) {
   if (!finding.conditions.empty())
     write_conditions(status, finding.conditions, object.metadata().generation, time);
   if (!finding.listeners.empty()) write_listeners(status, finding, time);
+  if (object.kind() == "Ingress") write_addresses(status, finding.addresses);
   const bool route = object.kind() == "HTTPRoute";
   const bool pool = object.kind() == "InferencePool" && !object.api_version().ends_with("/v1alpha1");
   if (route || pool) {

@@ -12,6 +12,8 @@
 #include "resource/http_route.h"
 #include "resource/inference_model.h"
 #include "resource/inference_pool.h"
+#include "resource/inference_service.h"
+#include "resource/ingress.h"
 #include "resource/llm_route.h"
 #include "resource/metadata.h"
 #include "resource/node_pool.h"
@@ -55,6 +57,11 @@ std::span<const Kind> kinds() {
       gateway_kind(),
       http_route_kind(),
       horizontal_pod_autoscaler_kind(),
+      inference_service_kind(),
+      serving_runtime_kind(),
+      cluster_serving_runtime_kind(),
+      ingress_kind(),
+      ingress_class_kind(),
   };
   return kKinds;
 }

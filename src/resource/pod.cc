@@ -99,12 +99,14 @@ void check_containers(Reader& spec, const PodSpec& pod) {
   check("containers", pod.containers);
 }
 
-PodSpec read_pod_spec(Reader& spec) {
+}  // namespace
+
+PodSpec read_pod_spec(Reader& spec, Need containers) {
   PodSpec pod;
   spec.open();
   spec.each("initContainers", {.max = 1000},
             [&](Reader& item) { pod.init_containers.push_back(read_container(item)); });
-  spec.each("containers", {.min = 1, .max = 1000, .need = Need::kRequired},
+  spec.each("containers", {.min = 1, .max = 1000, .need = containers},
             [&](Reader& item) { pod.containers.push_back(read_container(item)); });
   spec.each("volumes", {.max = 1000}, [&](Reader& item) { pod.volumes.push_back(read_volume(item)); });
   static const std::vector<std::string_view> kPolicies = {"Always", "OnFailure", "Never"};
@@ -132,6 +134,8 @@ PodSpec read_pod_spec(Reader& spec) {
   check_containers(spec, pod);
   return pod;
 }
+
+namespace {
 
 ContainerStatus read_container_status(Reader& item) {
   ContainerStatus status;

@@ -211,6 +211,9 @@ struct PodTemplate {
   PodSpec spec;
 };
 
+// Reads the fields of a pod's spec out of an object that holds them, maybe among others.
+PodSpec read_pod_spec(Reader& spec, Need containers = Need::kRequired);
+
 // Reads spec.template of a workload, or any field of that form.
 PodTemplate read_pod_template(Reader& parent, std::string_view field);
 

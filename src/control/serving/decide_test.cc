@@ -1,0 +1,289 @@
+#include "control/serving/decide.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "control/serving/children.h"
+#include "resource/fields.h"
+
+namespace tidegate::serving {
+namespace {
+
+using resource::Json;
+using resource::ObjectPtr;
+using Verb = loop::Action::Verb;
+
+constexpr WallTime kNow{std::chrono::seconds(1'800'000'000)};
+
+ObjectPtr stored(Json document, const std::string& uid) {
+  const resource::Kind* kind =
+      resource::find_kind(document["apiVersion"].get<std::string>(), document["kind"].get<std::string>());
+  EXPECT_NE(kind, nullptr);
+  for (const Error& error : resource::admit(*kind, document)) ADD_FAILURE() << describe(error);
+  document["metadata"]["uid"] = uid;
+  document["metadata"]["generation"] = 1;
+  auto object = resource::Object::make(std::move(document));
+  EXPECT_TRUE(object.has_value());
+  return *object;
+}
+
+Json qwen() {
+  return Json::parse(R"({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+    "metadata": {"name": "qwen-chat", "namespace": "default", "labels": {"app": "kserve", "servingName": "qwen-chat"},
+      "annotations": {"serving.kserve.io/autoscalerClass": "external"}},
+    "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "vllm:0.4.1",
+      "command": ["sh", "-c", "python3 -m vllm.entrypoints.openai.api_server --port 8080"],
+      "resources": {"limits": {"nvidia.com/gpu": 1}, "requests": {"nvidia.com/gpu": 1}}}]}}})");
+}
+
+// A store in miniature: what the decisions made.
+class World {
+ public:
+  explicit World(Json service) : service_(std::move(service)) {}
+
+  loop::Decision decide() {
+    State state;
+    state.object = stored(service_, "service-uid");
+    for (const auto& [name, object] : objects_) {
+      if (object->kind() == "Deployment") state.deployments.push_back(object);
+      if (object->kind() == "Service") state.services.push_back(object);
+      if (object->kind() == "Ingress") state.ingresses.push_back(object);
+      if (object->kind() == "HorizontalPodAutoscaler") state.autoscalers.push_back(object);
+    }
+    return serving::decide(Kinds::find(), state, {}, kNow);
+  }
+
+  // Applies rounds until nothing is left to do; the number of changes, those of the status not counted.
+  int settle() {
+    int changes = 0;
+    for (int round = 0; round < 10; ++round) {
+      const loop::Decision decision = decide();
+      if (decision.actions.empty()) return changes;
+      for (const loop::Action& action : decision.actions) changes += apply(action);
+    }
+    ADD_FAILURE() << "never settles";
+    return changes;
+  }
+
+  void change(const std::string& name, const std::function<void(Json&)>& edit) {
+    Json document = objects_.at(name)->json();
+    edit(document);
+    objects_[name] = *resource::Object::make(std::move(document));
+  }
+  void make_available(const std::string& name) {
+    change(name, [](Json& json) {
+      json["status"]["conditions"] = Json::array({{{"type", "Available"}, {"status", "True"}}});
+    });
+  }
+
+  const Json& object(const std::string& name) const { return objects_.at(name)->json(); }
+  bool has(const std::string& name) const { return objects_.contains(name); }
+  Json& service() { return service_; }
+  std::string condition(const std::string& type) const {
+    for (const Json& each : service_["status"]["conditions"]) {
+      if (each["type"] == type) return each["status"].get<std::string>() + " " + each.value("reason", "");
+    }
+    return "";
+  }
+
+ private:
+  int apply(const loop::Action& action) {
+    if (action.verb == Verb::kUpdateStatus) {
+      service_["status"] = (*action.document)["status"];
+      return 0;
+    }
+    const std::string name = std::string(action.kind->kind) + "/" + action.key.name;
+    if (action.verb == Verb::kRemove) {
+      objects_.erase(name);
+    } else {
+      objects_[name] = stored(*action.document, name);
+    }
+    return 1;
+  }
+
+  Json service_;
+  std::map<std::string, ObjectPtr> objects_;
+};
+
+TEST(Serving, MakesWhatKserveMakes) {
+  World world(qwen());
+  EXPECT_EQ(world.settle(), 3);
+  const Json& deployment = world.object("Deployment/qwen-chat-predictor");
+  EXPECT_EQ(deployment["spec"]["selector"]["matchLabels"]["app"], "isvc.qwen-chat-predictor");
+  const Json& labels = deployment["spec"]["template"]["metadata"]["labels"];
+  EXPECT_EQ(labels["app"], "isvc.qwen-chat-predictor");
+  EXPECT_EQ(labels["serving.kserve.io/inferenceservice"], "qwen-chat");
+  EXPECT_EQ(labels["component"], "predictor");
+  EXPECT_EQ(labels["servingName"], "qwen-chat");
+  const Json& service = world.object("Service/qwen-chat-predictor");
+  EXPECT_EQ(service["spec"]["ports"][0]["port"], 80);
+  EXPECT_EQ(service["spec"]["ports"][0]["targetPort"], 8080);
+  const Json& ingress = world.object("Ingress/qwen-chat");
+  EXPECT_EQ(ingress["spec"]["rules"][0]["host"], "qwen-chat-default.example.com");
+  EXPECT_EQ(world.service()["status"]["url"], "http://qwen-chat-default.example.com");
+  EXPECT_FALSE(world.has("HorizontalPodAutoscaler/qwen-chat-predictor")) << "arena makes it";
+}
+
+TEST(Serving, BecomesReadyWithItsDeploymentAndItsIngress) {
+  World world(qwen());
+  world.settle();
+  EXPECT_EQ(world.condition("PredictorReady"), "False MinimumReplicasUnavailable");
+  EXPECT_EQ(world.condition("Ready"), "False PredictorReadyNotReady");
+  world.make_available("Deployment/qwen-chat-predictor");
+  world.settle();
+  EXPECT_EQ(world.condition("PredictorReady"), "True ");
+  EXPECT_EQ(world.condition("Ready"), "False IngressReadyNotReady");
+  world.change("Ingress/qwen-chat", [](Json& json) {
+    json["status"]["loadBalancer"]["ingress"] = Json::array({{{"ip", "127.0.0.1"}}});
+  });
+  world.settle();
+  EXPECT_EQ(world.condition("Ready"), "True ");
+}
+
+TEST(Serving, LeavesReplicasToTheAutoscalerAndRepairsTheRest) {
+  World world(qwen());
+  world.settle();
+  world.change("Deployment/qwen-chat-predictor", [](Json& json) {
+    json["spec"]["replicas"] = 3;
+    json["metadata"]["labels"]["of-another"] = "kept";
+    json["spec"]["template"]["spec"]["containers"][0]["image"] = "edited:by-hand";
+  });
+  EXPECT_EQ(world.settle(), 1);
+  const Json& deployment = world.object("Deployment/qwen-chat-predictor");
+  EXPECT_EQ(deployment["spec"]["replicas"], 3);
+  EXPECT_EQ(deployment["metadata"]["labels"]["of-another"], "kept");
+  EXPECT_EQ(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "vllm:0.4.1");
+}
+
+TEST(Serving, AFieldThatIsNoLongerAskedForGoes) {
+  World world(qwen());
+  world.settle();
+  world.service()["spec"]["predictor"]["containers"][0].erase("resources");
+  EXPECT_EQ(world.settle(), 1);
+  EXPECT_FALSE(
+      world.object("Deployment/qwen-chat-predictor")["spec"]["template"]["spec"]["containers"][0].contains(
+          "resources"));
+}
+
+TEST(Serving, MakesAnAutoscalerUnlessOthersDo) {
+  Json service = qwen();
+  service["metadata"]["annotations"].clear();
+  service["spec"]["predictor"]["minReplicas"] = 2;
+  service["spec"]["predictor"]["maxReplicas"] = 5;
+  service["spec"]["predictor"]["scaleTarget"] = 60;
+  World world(service);
+  world.settle();
+  const Json& autoscaler = world.object("HorizontalPodAutoscaler/qwen-chat-predictor");
+  EXPECT_EQ(autoscaler["spec"]["minReplicas"], 2);
+  EXPECT_EQ(autoscaler["spec"]["maxReplicas"], 5);
+  EXPECT_EQ(autoscaler["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"], 60);
+  EXPECT_EQ(autoscaler["spec"]["scaleTargetRef"]["name"], "qwen-chat-predictor");
+}
+
+TEST(Serving, ACanaryRunsBesideTheOldRevisionUntilItIsRolledOut) {
+  World world(qwen());
+  world.settle();
+  world.make_available("Deployment/qwen-chat-predictor");
+  world.settle();
+  const std::string old_revision =
+      world.service()["status"]["components"]["predictor"]["latestReadyRevision"];
+
+  world.service()["spec"]["predictor"]["containers"][0]["image"] = "vllm:0.5";
+  world.service()["spec"]["predictor"]["canaryTrafficPercent"] = 20;
+  world.settle();
+  EXPECT_EQ(
+      world.object("Deployment/qwen-chat-predictor")["spec"]["template"]["spec"]["containers"][0]["image"],
+      "vllm:0.4.1");
+  EXPECT_EQ(
+      world.object(
+          "Deployment/qwen-chat-predictor-canary")["spec"]["template"]["spec"]["containers"][0]["image"],
+      "vllm:0.5");
+  const Json& route = world.object("Ingress/qwen-chat-canary");
+  EXPECT_EQ(route["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"], "20");
+  EXPECT_EQ(route["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"],
+            "qwen-chat-predictor-canary");
+  const Json traffic = world.service()["status"]["components"]["predictor"]["traffic"];
+  EXPECT_EQ(traffic[0]["percent"], 20);
+  EXPECT_EQ(traffic[1]["percent"], 80);
+  EXPECT_EQ(traffic[1]["revisionName"], old_revision);
+
+  world.service()["spec"]["predictor"]["canaryTrafficPercent"] = 100;
+  world.settle();
+  EXPECT_EQ(
+      world.object("Deployment/qwen-chat-predictor")["spec"]["template"]["spec"]["containers"][0]["image"],
+      "vllm:0.5");
+  EXPECT_FALSE(world.has("Deployment/qwen-chat-predictor-canary"));
+  EXPECT_FALSE(world.has("Ingress/qwen-chat-canary"));
+}
+
+TEST(Serving, StopsAndStartsAgain) {
+  World world(qwen());
+  world.settle();
+  world.service()["metadata"]["annotations"]["serving.kserve.io/stop"] = "true";
+  world.settle();
+  EXPECT_FALSE(world.has("Deployment/qwen-chat-predictor"));
+  EXPECT_FALSE(world.has("Ingress/qwen-chat"));
+  EXPECT_EQ(world.condition("Stopped"), "True ");
+  EXPECT_EQ(world.condition("Ready"), "False Stopped");
+  world.service()["metadata"]["annotations"].erase("serving.kserve.io/stop");
+  world.settle();
+  EXPECT_TRUE(world.has("Deployment/qwen-chat-predictor"));
+}
+
+Json model_form() {
+  return Json::parse(R"({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService",
+    "metadata": {"name": "llama", "namespace": "default"},
+    "spec": {"predictor": {"model": {"modelFormat": {"name": "vllm"}, "storageUri": "pvc://models/llama",
+      "args": ["--max-model-len=2048"]}}}})");
+}
+
+TEST(Serving, AModelIsServedByItsRuntimeFromItsClaim) {
+  World world(model_form());
+  world.settle();
+  const Json& spec = world.object("Deployment/llama-predictor")["spec"]["template"]["spec"];
+  const Json& container = spec["containers"][0];
+  EXPECT_EQ(container["name"], "kserve-container");
+  EXPECT_EQ(container["args"].back(), "--max-model-len=2048");
+  EXPECT_EQ(container["volumeMounts"][0]["mountPath"], "/mnt/models");
+  EXPECT_EQ(container["volumeMounts"][0]["subPath"], "llama");
+  EXPECT_EQ(spec["volumes"][0]["persistentVolumeClaim"]["claimName"], "models");
+}
+
+TEST(Serving, WhatNothingCanBeMadeOfIsSaidAndLeavesAloneWhatRuns) {
+  World world(model_form());
+  world.settle();
+  world.service()["spec"]["predictor"]["model"]["modelFormat"]["name"] = "onnx";
+  EXPECT_EQ(world.settle(), 0);
+  EXPECT_TRUE(world.has("Deployment/llama-predictor"));
+  EXPECT_EQ(world.condition("PredictorReady"), "False InvalidPredictorSpec");
+  world.service()["spec"]["predictor"]["model"]["modelFormat"]["name"] = "vllm";
+  world.service()["spec"]["predictor"]["model"]["storageUri"] = "s3://bucket/llama";
+  EXPECT_EQ(world.settle(), 0);
+  EXPECT_EQ(world.condition("PredictorReady"), "False InvalidPredictorSpec");
+}
+
+TEST(Serving, BadFieldsAreRefusedWithTheirPath) {
+  const auto verdict = [](const std::function<void(Json&)>& edit) {
+    Json document = qwen();
+    edit(document);
+    const auto errors = resource::admit(*Kinds::find().service, document);
+    return errors.empty() ? std::string("accepted") : describe(errors.front());
+  };
+  EXPECT_EQ(verdict([](Json&) {}), "accepted");
+  EXPECT_EQ(verdict([](Json& json) {
+              json["spec"]["predictor"]["minReplicas"] = 3;
+              json["spec"]["predictor"]["maxReplicas"] = 1;
+            }),
+            "spec.predictor.maxReplicas is 1, less than minReplicas (3); use at least that");
+  EXPECT_EQ(verdict([](Json& json) { json["spec"]["predictor"]["scaleTarget"] = 0; }),
+            "spec.predictor.scaleTarget is 0; use a whole number of at least 1 and at most 2147483647");
+  EXPECT_EQ(verdict([](Json& json) { json["spec"]["predictor"].erase("containers"); }),
+            "spec.predictor.containers is missing, and so is model; give one of them");
+  EXPECT_EQ(verdict([](Json& json) { json["spec"]["transformer"] = Json::object(); }),
+            "spec.transformer is not run here; serve it as an InferenceService of its own");
+}
+
+}  // namespace
+}  // namespace tidegate::serving
