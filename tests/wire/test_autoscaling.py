@@ -127,18 +127,13 @@ class Autoscaling(WireTest):
         return count
 
     def rise_and_fall(self, load):
-        """The numbers of engines seen, in order, until there were three; then one again without load."""
-        seen = [self.engines()]
-
-        def three():
-            if self.engines() != seen[-1]:
-                seen.append(self.engines())
-            return seen[-1] == 3
-
-        eventually(three, "three engines", seconds=60)
+        """Waits for three engines, then for one again without load. What `up` said until three were wanted."""
+        eventually(lambda: self.engines() == 3, "three engines", seconds=60)
         load.stop()
         eventually(lambda: self.engines() == 1, "one engine again", seconds=60)
-        return seen
+        rise, three, _ = self.up.log().partition("/3")
+        self.assertTrue(three, rise)
+        return rise
 
     def test_utilisation_raises_and_lowers(self):
         self.start('{tidegate.dev/scaling-period: "1s"}')
@@ -147,4 +142,5 @@ class Autoscaling(WireTest):
     def test_demand_goes_to_three_at_once(self):
         self.start('{tidegate.dev/scaling-period: "1s", tidegate.dev/scaling-rule: demand, '
                    'tidegate.dev/replica-capacity: "2"}')
-        self.rise_and_fall(self.own(Load(self.port, clients=5)))
+        rise = self.rise_and_fall(self.own(Load(self.port, clients=5)))
+        self.assertNotIn("pods ready: 1/2", rise)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "control/autoscale/sources/signals.h"
@@ -100,7 +101,10 @@ void Sources::want(const Subject& subject, const Pace& pace) {
   std::map<Target, Want> wants;
   const std::string prometheus = prometheus_of(subject, options_.prometheus);
   for (const MetricSpec& metric : subject.hpa.metrics) {
-    if (metric.type == MetricSpec::Type::kPods) pod_names.insert(metric.name);
+    if (metric.type == MetricSpec::Type::kPods) {
+      pod_names.insert(signal_of(metric.name).series);
+      pod_names.insert(metric.name);
+    }
     if (!is_value_metric(metric)) continue;
     gateway_names.insert(signal_of(metric.name).series);
     gateway_names.insert(metric.name);
@@ -149,6 +153,7 @@ Reading Sources::read(const Subject& subject, const MetricSpec& metric, const Pa
 Reading Sources::read_pods(const Subject& subject, const MetricSpec& metric, const Pace& pace, WallTime now) {
   Reading reading;
   const Accepts accepts = accepts_for(metric);
+  const Signal signal = signal_of(metric.name);
   std::vector<PagePtr> exporters;
   for (const ObjectPtr& pod : subject.exporters) {
     const auto target = page_of_pod(*pod, kExporterPort);
@@ -170,6 +175,14 @@ Reading Sources::read_pods(const Subject& subject, const MetricSpec& metric, con
       const PagePtr page = history.newest(now, pace.stale_after);
       if (page == nullptr && error.empty()) error = history.error;
       found = page != nullptr && put(*page, true);
+      const auto derived = found || signal.kind == Signal::Kind::kValue
+                               ? std::vector<double>()
+                               : values_of(signal, history, accepts, now, pace.stale_after);
+      if (!derived.empty()) {
+        const double sum = std::accumulate(derived.begin(), derived.end(), 0.0);
+        reading.pods[pod->name()] = {to_milli(sum), page->at, pace.period};
+        found = true;
+      }
     }
     for (const PagePtr& page : exporters) {
       if (!found) found = put(*page, false);
