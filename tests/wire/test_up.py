@@ -141,12 +141,13 @@ class Up(WireTest):
 
     def test_streams_outlast_the_pods_that_a_scale_in_takes(self):
         self.start(2, "--time-to-first-token=1", "--inter-token-latency=60")
-        tokens = 100  # six seconds each, far longer than a pod takes to be told to go
+        tokens = 60  # almost four seconds each, far longer than a pod takes to be told to go
         body = f'{{"model":"lora-request","prompt":"x","max_tokens":{tokens},"ignore_eos":true,"stream":true}}'
         with contextlib.ExitStack() as open_clients:
-            clients = [open_clients.enter_context(self.connect()) for _ in range(12)]
+            clients = [open_clients.enter_context(self.connect()) for _ in range(6)]  # adapters for all
             for client in clients:
                 client.send(post_bytes("/v1/completions", body))
+                self.assertEqual(client.read_head().status, 200)
                 client.until(b"data: ")  # it runs, on either pod
             deployment = self.manifests / "1-engines.yaml"
             deployment.write_text(deployment.read_text().replace("replicas: 2", "replicas: 1"))
