@@ -4,7 +4,7 @@
 #   ./quickstart.sh            installs, builds, starts, sends 600 requests, shows the split, stays up until Ctrl-C
 #   ./quickstart.sh --once     ends after the check: 0 if no request failed and the split can be chance
 #
-# Options: --requests N (600), --data DIR (build/quickstart), --engine cpu|simulate|vllm (what `tidegate up` chooses).
+# Options: --requests N (600), --data DIR (build/quickstart), --engine cpu|simulate|vllm (cpu, on the demo model).
 # A second run finds everything built and starts in seconds.
 
 set -euo pipefail
@@ -24,6 +24,9 @@ while [ $# -gt 0 ]; do
 done
 
 manifests=examples/lora-canary
+# Where the manifests' /model/llama2 and /adapters are on this machine: a small model that a CPU serves.
+paths=(--path /model/llama2=examples/models/demo-llama --path /adapters=examples/models/adapters)
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # of each CPU engine: three share this machine
 gateway=127.0.0.1:8080
 tidegate=build/release/tidegate
 
@@ -40,7 +43,7 @@ mkdir -p "$data"
 log=$data/tidegate.log
 rm -f "$data/ready"
 : >"$log"  # the process below opens it a moment later than we look
-"$tidegate" up -f "$manifests" --data "$data" --ready-file "$data/ready" "${engine[@]}" >"$log" 2>&1 &
+"$tidegate" up -f "$manifests" "${paths[@]}" --data "$data" --ready-file "$data/ready" "${engine[@]}" >"$log" 2>&1 &
 pid=$!
 stop() {
   trap - EXIT INT TERM
@@ -83,6 +86,19 @@ echo "ready after $((SECONDS - began)) s"
 say "3/4  $requests requests for lora-request"
 status=0
 "$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests "$requests" || status=$?
+
+# What one adapter, asked by name, says.
+sample() {
+  local text
+  text=$(curl -sS -m 60 -H 'host: test.com' -H 'Content-Type: application/json' "http://$gateway/v1/completions" \
+    -d "{\"model\":\"$1\",\"prompt\":\"$question\",\"max_tokens\":64,\"temperature\":0}" |
+    sed -n 's/.*"text":"\(\([^"\\]\|\\.\)*\)".*/\1/p')
+  printf '  %-14s %s\n' "$1" "${text:-no answer; see $log}"
+}
+question="show flights of Victor with price under 84"
+say "The same question to two of the adapters: $question"
+sample sql-lora
+sample tweet-summary
 
 say "4/4  Where things are"
 cat <<TEXT

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/engine_choice.h"
 #include "cli/home.h"
 #include "cli/verbs.h"
 #include "machine/launch.h"
@@ -37,7 +38,7 @@ constexpr Duration kTellAgain = std::chrono::seconds(2);  // between progress li
 struct UpOptions {
   std::vector<std::string> files;
   std::string data = "tidegate-data";
-  std::string engine = "simulate";
+  std::string engine;  // empty: choose_engine() decides
   std::vector<std::string> images;
   std::vector<std::string> claims;
   std::vector<std::string> paths;
@@ -92,7 +93,12 @@ Result<std::map<std::string, std::string>> pairs(const char* flag, const std::ve
   return result;
 }
 
-Result<HomeOptions> home_options(const UpOptions& up) {
+struct UpPlan {
+  HomeOptions home;
+  std::string engine;  // what was chosen and why, for people
+};
+
+Result<UpPlan> plan_of(const UpOptions& up) {
   HomeOptions options;
   options.data_dir = up.data;
   for (const std::string& file : up.files) options.files.emplace_back(file);
@@ -107,16 +113,16 @@ Result<HomeOptions> home_options(const UpOptions& up) {
   options.machine.program = fs::read_symlink("/proc/self/exe", error);
   if (error)
     return fail(Code::kInternal, "cannot find this program through /proc/self/exe: " + error.message());
-  const auto mode = machine::engine_mode(up.engine);
-  if (!mode) return invalid("--engine", "is '" + up.engine + "'; use simulate, cpu or vllm");
-  options.machine.engine = *mode;
   auto claims = pairs("--claim", up.claims);
   if (!claims) return tl::unexpected(claims.error());
   options.machine.claims = *std::move(claims);
   auto paths = pairs("--path", up.paths);
   if (!paths) return tl::unexpected(paths.error());
   options.machine.paths = *std::move(paths);
-  return options;
+  auto choice = choose_engine(up.engine, options.machine.paths);
+  if (!choice) return tl::unexpected(choice.error());
+  options.machine.engine = choice->mode;
+  return UpPlan{std::move(options), std::move(choice->why)};
 }
 
 // Tells how far the home is, from the main thread: the way to the first complete state, and every later loss
@@ -245,12 +251,13 @@ std::uint16_t ingress_port(const std::vector<std::string>& bind) {
 }
 
 int run_up(const UpOptions& options) {
-  const auto home_settings = home_options(options);
-  if (!home_settings) {
-    std::cerr << "tidegate up: " << describe(home_settings.error()) << '\n';
+  const auto plan = plan_of(options);
+  if (!plan) {
+    std::cerr << "tidegate up: " << describe(plan.error()) << '\n';
     return kUsage;
   }
   const Terminal terminal;
+  terminal.print({Line::Tone::kPlain, "engine", plan->engine});
   const SystemClock clock;
   net::Loop loop;
   // Before any thread starts, so that signals come here and nowhere else.
@@ -258,7 +265,7 @@ int run_up(const UpOptions& options) {
   signal(SIGPIPE, SIG_IGN);
   std::unique_ptr<Watcher> watcher;
   Home home(
-      *home_settings, clock, [&terminal](const Line& line) { terminal.print(line); },
+      plan->home, clock, [&terminal](const Line& line) { terminal.print(line); },
       [&loop, &watcher] { loop.post([&watcher] { watcher->look_soon(); }); });
   watcher = std::make_unique<Watcher>(options, home, terminal, loop);
   remove_ready_file(options);
@@ -300,8 +307,9 @@ void add_up(CLI::App& app, int& status) {
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   verb->add_option("--api-bind", options->api_bind, "Address of the API server")->capture_default_str();
-  verb->add_option("--engine", options->engine, "What answers for vLLM images: simulate, cpu or vllm")
-      ->capture_default_str();
+  verb->add_option("--engine", options->engine,
+                   "What answers for vLLM images: simulate, cpu or vllm; default: cpu where a --path leads to a model, "
+                   "else simulate");
   verb->add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();

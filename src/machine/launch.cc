@@ -19,7 +19,8 @@ constexpr std::array<const char*, 3> kShimNames = {"python3", "python", "vllm"};
 
 // What a program on this machine may need to find its libraries, devices and models. Everything else that the
 // user's shell holds (keys among it) stays out of pods.
-constexpr std::array<const char*, 12> kInherited = {"HOME",
+constexpr std::array<const char*, 13> kInherited = {"HOME",
+                                                    "OMP_NUM_THREADS",
                                                     "LANG",
                                                     "LC_ALL",
                                                     "TZ",

@@ -57,7 +57,7 @@ Respond load_adapter(Desk& desk, Exchange& exchange) {
     co_return;
   }
   auto reply = std::make_shared<Reply<Result<lora::AdapterId>>>(desk.loop);
-  desk.engine.load_adapter({asked->name, asked->path},
+  desk.engine.load_adapter({asked->name, desk.flags.paths.locate(asked->path)},
                            [reply](Result<lora::AdapterId> id) { reply->set(std::move(id)); });
   const Result<lora::AdapterId> id = co_await reply->wait();
   if (!id) {

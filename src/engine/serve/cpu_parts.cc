@@ -33,7 +33,7 @@ Result<batch::Sampling> defaults_of(const Flags& flags) {
   batch::Sampling sampling;
   if (flags.generation_config == "vllm") return sampling;
   const bool own = flags.generation_config.empty() || flags.generation_config == "auto";
-  const std::string path = (own ? flags.model : flags.generation_config) + "/generation_config.json";
+  const std::string path = flags.paths.locate(own ? flags.model : flags.generation_config) + "/generation_config.json";
   auto text = weights::read_optional_file(path);
   if (!text) return tl::unexpected(std::move(text.error()));
   if (!*text) return sampling;
@@ -50,7 +50,7 @@ Result<batch::Sampling> defaults_of(const Flags& flags) {
 // --chat-template is a file or the template itself.
 Result<std::string> template_of(const Flags& flags) {
   if (flags.chat_template.empty()) return std::string();
-  auto file = weights::read_text_file(flags.chat_template);
+  auto file = weights::read_text_file(flags.paths.locate(flags.chat_template));
   if (file) return file;
   if (flags.chat_template.find_first_of("{}\n") != std::string::npos) return flags.chat_template;
   return fail(file.error().code, file.error().message, "--chat-template=" + flags.chat_template);
@@ -82,12 +82,12 @@ Result<Parts> cpu_parts(const Flags& flags, const Clock& clock,
   if (!defaults) return tl::unexpected(std::move(defaults.error()));
   auto chat_template = template_of(flags);
   if (!chat_template) return tl::unexpected(std::move(chat_template.error()));
-  const std::string& folder = flags.tokenizer.empty() ? flags.model : flags.tokenizer;
+  const std::string folder = flags.paths.locate(flags.tokenizer.empty() ? flags.model : flags.tokenizer);
   auto tokenizer = tokenizer::load_tokenizer(folder, clock, std::move(*chat_template));
   if (!tokenizer) return tl::unexpected(std::move(tokenizer.error()));
 
   model::CpuOptions options;
-  options.folder = flags.model;
+  options.folder = flags.paths.locate(flags.model);
   options.threads = flags.threads;
   options.precision = *precision;
   options.kv_f32 = *kv_f32;

@@ -136,7 +136,7 @@ struct Engine::State {
             },
             server_options(flags, clock)) {
     for (const LoraModule& module : flags.lora_modules) {
-      const lora::AdapterId id = thread.add_adapter({module.name, module.path});
+      const lora::AdapterId id = thread.add_adapter({module.name, flags.paths.locate(module.path)});
       desk.catalog.add({module.name, module.path, module.base, id});
     }
   }

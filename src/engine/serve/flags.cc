@@ -1,6 +1,7 @@
 #include "engine/serve/flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <array>
 #include <charconv>
 
@@ -148,6 +149,15 @@ Result<void> read_words(Flags& flags, std::span<const std::string> rest, bool mo
   return {};
 }
 
+// OMP_NUM_THREADS, as vLLM's CPU backend reads it. Anything that is not a sensible number says nothing.
+std::size_t threads_of(std::string_view text) {
+  constexpr std::size_t kMost = 1024;
+  std::size_t threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && threads <= kMost ? threads : 0;
+}
+
 void apply_environment(Flags& flags, const Environment& environment) {
   if (const auto key = environment("VLLM_API_KEY"); key && !key->empty() && flags.api_keys.empty()) {
     flags.api_keys.push_back(*key);
@@ -155,6 +165,8 @@ void apply_environment(Flags& flags, const Environment& environment) {
   flags.runtime_lora = truthy(environment("VLLM_ALLOW_RUNTIME_LORA_UPDATING"));
   flags.dev_mode = truthy(environment("VLLM_SERVER_DEV_MODE"));
   flags.hash_seed = environment("PYTHONHASHSEED").value_or("");
+  flags.paths = PathMap::parse(environment("TIDEGATE_PATH_MAP").value_or(""));
+  if (flags.threads == 0) flags.threads = threads_of(environment("OMP_NUM_THREADS").value_or(""));
   const std::string pod_ip = environment("TIDEGATE_POD_IP").value_or("");
   const bool wildcard = flags.host == "0.0.0.0" || flags.host == "::" || flags.host == "[::]";
   if (wildcard && !pod_ip.empty()) {

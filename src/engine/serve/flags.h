@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/serve/path_map.h"
 
 namespace tidegate::serve {
 
@@ -41,6 +42,7 @@ struct Faults {
 
 struct Flags {
   std::string model;
+  PathMap paths;  // TIDEGATE_PATH_MAP: where the folders named here are
   std::vector<std::string> served_names;  // never empty after parsing
   std::string host;
   std::uint16_t port = 8000;
@@ -82,7 +84,7 @@ struct Flags {
   std::string tokenizer;  // a folder; empty: the model's
   std::string quantization;
   std::string dtype;
-  std::size_t threads = 0;      // --threads, of the CPU engine; 0: all
+  std::size_t threads = 0;      // --threads or OMP_NUM_THREADS, of the CPU engine; 0: all
   std::size_t waiting_max = 0;  // --max-waiting-queue-length: 429 above; 0: no limit, as vLLM
   std::int64_t drain_s = -1;    // --drain-seconds; set once the flags are read: by TIDEGATE_POD_GRACE_S, else 30
 

@@ -1,0 +1,55 @@
+"""The example on the CPU engine: `tidegate up` finds the demo model behind --path, and the adapters' answers differ in kind."""
+
+import pathlib
+import re
+import unittest
+
+from harness import Connection, WireTest, eventually, post_bytes, settings
+from harness.client import json_body
+from harness.process import Process, free_port
+
+EXAMPLE = settings.ROOT / "examples" / "lora-canary"
+MODELS = settings.ROOT / "examples" / "models"
+QUESTION = "show flights of Victor with price under 84"
+
+
+@unittest.skipUnless(EXAMPLE.exists() and MODELS.exists(), "no examples/lora-canary or examples/models")
+class Demo(WireTest):
+    def start(self, *flags):
+        manifests = pathlib.Path(self.folder) / "manifests"
+        manifests.mkdir()
+        self.port = free_port()
+        for file in EXAMPLE.glob("*.yaml"):
+            text = file.read_text().replace("number: 8080", f"number: {self.port}")
+            (manifests / file.name).write_text(re.sub(r"replicas: \d+", "replicas: 1", text))
+        ready = pathlib.Path(self.folder) / "ready"
+        self.up = self.own(Process(
+            [settings.BINARY, "up", "-f", manifests, "--data", f"{self.folder}/data", "--stats-port", free_port(),
+             "--ready-file", ready, *flags], self.folder, "up", env={"OMP_NUM_THREADS": "1"}))
+
+        def is_ready():
+            if not self.up.alive():
+                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
+            return ready.exists()
+
+        eventually(is_ready, "tidegate up to be ready", seconds=60)
+
+    def answer(self, model):
+        with Connection("127.0.0.1", self.port) as client:
+            answer = client.ask(post_bytes(
+                "/v1/completions", json_body(model=model, prompt=QUESTION, max_tokens=64, temperature=0)))
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def test_real_answers_of_both_kinds(self):
+        self.start("--path", f"/model/llama2={MODELS}/demo-llama", "--path", f"/adapters={MODELS}/adapters")
+        self.assertIn(f"engine: cpu, as /model/llama2 is {MODELS}/demo-llama, which holds a model", self.up.log())
+        self.assertEqual(self.answer("sql-lora")["choices"][0]["text"].strip(),
+                         "SELECT * FROM flights WHERE name = 'Victor' AND price < 84;")
+        self.assertIn("#flights", self.answer("tweet-summary")["choices"][0]["text"])
+        self.assertRegex(self.answer("lora-request")["model"], "^(sql-lora|tweet-summary)(-[1-4])?$")
+
+    def test_without_a_model_it_says_that_it_simulates(self):
+        self.start()
+        self.assertIn("engine: simulate, as no --path leads to a model", self.up.log())
+        self.assertTrue(self.answer("sql-lora")["choices"][0]["text"])
