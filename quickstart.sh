@@ -85,14 +85,14 @@ echo "ready after $((SECONDS - began)) s"
 
 say "3/4  $requests requests for lora-request"
 status=0
-"$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests "$requests" || status=$?
+"$tidegate" bench split --gateway "$gateway" -f "$manifests" --requests "$requests" --max-tokens 64 || status=$?
 
 # What one adapter, asked by name, says.
 sample() {
   local text
-  text=$(curl -sS -m 60 -H 'host: test.com' -H 'Content-Type: application/json' "http://$gateway/v1/completions" \
-    -d "{\"model\":\"$1\",\"prompt\":\"$question\",\"max_tokens\":64,\"temperature\":0}" |
-    sed -n 's/.*"text":"\(\([^"\\]\|\\.\)*\)".*/\1/p')
+  text=$(curl -sS -m 60 -H 'host: test.com' -H 'Content-Type: application/json' "http://$gateway/v1/chat/completions" \
+    -d "{\"model\":\"$1\",\"messages\":[{\"role\":\"user\",\"content\":\"$question\"}],\"max_tokens\":64,\"temperature\":0}" |
+    sed -n 's/.*"content":"\(\([^"\\]\|\\.\)*\)".*/\1/p')
   printf '  %-14s %s\n' "$1" "${text:-no answer; see $log}"
 }
 question="show flights of Victor with price under 84"

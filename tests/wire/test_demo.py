@@ -34,22 +34,23 @@ class Demo(WireTest):
 
         eventually(is_ready, "tidegate up to be ready", seconds=60)
 
-    def answer(self, model):
+    def chat(self, model):
         with Connection("127.0.0.1", self.port) as client:
             answer = client.ask(post_bytes(
-                "/v1/completions", json_body(model=model, prompt=QUESTION, max_tokens=64, temperature=0)))
+                "/v1/chat/completions",
+                json_body(model=model, messages=[{"role": "user", "content": QUESTION}], max_tokens=64, temperature=0)))
         self.assertEqual(answer.status, 200, answer)
-        return answer.json()
+        said = answer.json()
+        return said["model"], said["choices"][0]["message"]["content"]
 
     def test_real_answers_of_both_kinds(self):
         self.start("--path", f"/model/llama2={MODELS}/demo-llama", "--path", f"/adapters={MODELS}/adapters")
         self.assertIn(f"engine: cpu, as /model/llama2 is {MODELS}/demo-llama, which holds a model", self.up.log())
-        self.assertEqual(self.answer("sql-lora")["choices"][0]["text"].strip(),
-                         "SELECT * FROM flights WHERE name = 'Victor' AND price < 84;")
-        self.assertIn("#flights", self.answer("tweet-summary")["choices"][0]["text"])
-        self.assertRegex(self.answer("lora-request")["model"], "^(sql-lora|tweet-summary)(-[1-4])?$")
+        self.assertEqual(self.chat("sql-lora")[1], "SELECT * FROM flights WHERE name = 'Victor' AND price < 84;")
+        self.assertIn("#flights", self.chat("tweet-summary")[1])
+        self.assertRegex(self.chat("lora-request")[0], "^(sql-lora|tweet-summary)(-[1-4])?$")
 
     def test_without_a_model_it_says_that_it_simulates(self):
         self.start()
         self.assertIn("engine: simulate, as no --path leads to a model", self.up.log())
-        self.assertTrue(self.answer("sql-lora")["choices"][0]["text"])
+        self.assertTrue(self.chat("sql-lora")[1])

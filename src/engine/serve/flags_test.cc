@@ -121,5 +121,22 @@ TEST(Flags, TheTableHasEachNameOnce) {
   }
 }
 
+TEST(FlagsEnvironment, ThreadsAndPathsOfThePod) {
+  const auto parse = [](std::vector<std::string> args, std::string threads) {
+    return parse_flags(args, [threads](std::string_view name) -> std::optional<std::string> {
+      if (name == "OMP_NUM_THREADS") return threads;
+      if (name == "TIDEGATE_PATH_MAP") return "/model=/real";
+      return std::nullopt;
+    });
+  };
+  const auto flags = parse({"--model", "/model/m"}, "3");
+  ASSERT_TRUE(flags.has_value());
+  EXPECT_EQ(flags->threads, 3);
+  EXPECT_EQ(flags->served_names.front(), "/model/m");  // clients see what was written
+  EXPECT_EQ(flags->paths.locate(flags->model), "/real/m");
+  EXPECT_EQ(parse({"--model", "m", "--threads", "2"}, "3")->threads, 2);
+  for (const char* nonsense : {"", "-1", "2,1", "99999"}) EXPECT_EQ(parse({"--model", "m"}, nonsense)->threads, 0);
+}
+
 }  // namespace
 }  // namespace tidegate::serve
