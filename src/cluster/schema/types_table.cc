@@ -1376,7 +1376,7 @@ type IngressTLS
   secretName 2 text
 type IngressRule
   host 1 text
-  ingressRuleValue 2 IngressRuleValue
+  ingressRuleValue 2 IngressRuleValue inline
 type IngressLoadBalancerStatus
   ingress 1 []IngressLoadBalancerIngress
 type IngressServiceBackend

@@ -1,0 +1,94 @@
+"""The tide, in seconds: one InferenceService outgrows the data centre under load, the cloud's machines come, and go back."""
+
+import http.client
+import json
+import os
+import pathlib
+import subprocess
+import threading
+
+from harness import WireTest, eventually, settings
+from harness.process import Process, free_port
+
+EXAMPLE = settings.ROOT / "examples" / "elastic"
+HOST = "qwen-chat-default.example.com"
+BODY = json.dumps({"model": "qwen", "messages": [{"role": "user", "content": "Test"}], "max_tokens": 48, "ignore_eos": True})
+SHORTER = {"bootDelay: 2m": "bootDelay: 1s", "unneededTime: 10m": "unneededTime: 2s", "delayAfterAdd: 10m": "delayAfterAdd: 2s"}
+
+
+class Load:
+    """Clients that each keep one request under way until stopped, and count the answers by status."""
+
+    def __init__(self, port, clients):
+        self.port, self.answers = port, []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        while not self.stopping.is_set():
+            client.request("POST", "/v1/chat/completions", BODY, {"Host": HOST, "Content-Type": "application/json"})
+            answer = client.getresponse()
+            answer.read()
+            self.answers.append(answer.status)
+        client.close()
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Tide(WireTest):
+    def setUp(self):
+        super().setUp()
+        self.port, data = free_port(), pathlib.Path(self.folder) / "data"
+        manifests, ready = pathlib.Path(self.folder) / "manifests", pathlib.Path(self.folder) / "ready"
+        manifests.mkdir()
+        for example in EXAMPLE.glob("*.yaml"):
+            text = example.read_text()
+            for long, short in SHORTER.items():
+                text = text.replace(long, short)
+            if example.name == "qwen-chat.yaml":
+                text += "  behavior: {scaleDown: {stabilizationWindowSeconds: 3}}\n"
+            (manifests / example.name).write_text(text)
+        self.up = self.own(Process(
+            [settings.BINARY, "up", "-f", manifests, "--data", data, "--engine", "simulate", "--gpus", "0", "--api-port", "0",
+             "--stats-port", free_port(), "--ingress-port", self.port, "--ready-file", ready], self.folder, "up"))
+
+        def is_ready():
+            if not self.up.alive():
+                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
+            return ready.exists()
+
+        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.environment = {**os.environ, "KUBECONFIG": str(data / "kubeconfig")}
+
+    def get(self, what):
+        """The objects of a kind, through the API as users read them."""
+        shown = subprocess.run([settings.BINARY, "get", what, "-o", "json"], env=self.environment, capture_output=True,
+                               text=True, timeout=30)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        return json.loads(shown.stdout)["items"]
+
+    def places(self):
+        """The pool of every ready pod that stays."""
+        places = []
+        for pod in self.get("pods"):
+            conditions = {c["type"]: c["status"] for c in pod.get("status", {}).get("conditions", [])}
+            if conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]:
+                places.append(pod["spec"]["nodeName"].rsplit("-", 1)[0])
+        return sorted(places)
+
+    def test_the_cloud_comes_with_the_load_and_goes_first(self):
+        eventually(lambda: self.places() == ["gpu-v100-edge"], "one pod in the data centre", seconds=60, every=0.3)
+        load = self.own(Load(self.port, clients=5))
+        eventually(lambda: self.places() == ["gpu-v100-edge", "gpu-v100-elastic", "gpu-v100-elastic"],
+                   "three pods, two of them in the cloud", seconds=60, every=0.3)
+        load.stop()
+        self.assertEqual(set(load.answers), {200})
+        eventually(lambda: self.places() == ["gpu-v100-edge"], "the pod in the data centre alone", seconds=60, every=0.3)
+        eventually(lambda: not [n for n in self.get("nodes") if n["metadata"]["name"].startswith("gpu-v100-elastic")],
+                   "the cloud's machines to be given back", seconds=60, every=0.3)
