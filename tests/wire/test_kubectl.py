@@ -300,6 +300,20 @@ class Kubectl(Api):
         self.kubectl("delete", "deploy", "web", "--wait")
         self.assertIn("NotFound", self.kubectl("get", "deploy", "web", fails=True))
 
+    def test_what_kubectl_makes_itself_comes_as_protobuf(self):
+        self.kubectl("create", "namespace", "team-a")
+        self.kubectl("create", "deployment", "web", "--image=example/web", "--replicas=0", "--port=80", "-n", "team-a")
+        port = "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].ports[0].containerPort}"
+        self.assertEqual(self.kubectl("get", "deploy", "web", "-n", "team-a", "-o", port), "0 80")
+        self.kubectl("create", "configmap", "settings", "--from-literal=a=b")
+        self.assertEqual(self.kubectl("get", "configmap", "settings", "-o", "jsonpath={.data.a}"), "b")
+        self.kubectl("create", "secret", "generic", "keys", "--from-literal=token=abc")
+        self.assertEqual(self.kubectl("get", "secret", "keys", "-o", "jsonpath={.data.token}"), "YWJj")
+        self.kubectl("autoscale", "deployment", "web", "--min=1", "--max=3", "--cpu-percent=70", "-n", "team-a")
+        self.assertIn("Deployment/web", self.kubectl("get", "hpa", "web", "-n", "team-a"))
+        self.assertIn("yes", self.kubectl("auth", "can-i", "create", "pods"))
+        self.kubectl("delete", "namespace", "team-a")
+
     def test_the_canary_walk(self):
         engines = (EXAMPLE / "1-engines.yaml").read_text().replace("replicas: 3", "replicas: 0")
         self.kubectl("apply", "-f", "-", stdin=engines)

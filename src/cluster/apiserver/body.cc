@@ -10,7 +10,7 @@ namespace {
 
 using resource::Json;
 
-constexpr std::string_view kBodies = "application/json, application/yaml";
+constexpr std::string_view kBodies = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 std::string text_of(const Json& json, const char* field) {
   const auto found = json.find(field);
@@ -66,7 +66,8 @@ Answer<void> fit_metadata(const Call& call, Json& document) {
 Answer<Json> body_of(const Call& call) {
   const BodyType type = body_type(call.content_type);
   const bool applies = type == BodyType::kApplyPatch && call.method == "PATCH";
-  if (type != BodyType::kJson && type != BodyType::kYaml && !applies) return unsupported_media_type(kBodies);
+  const bool known = type == BodyType::kJson || type == BodyType::kYaml || type == BodyType::kProtobuf;
+  if (!known && !applies) return unsupported_media_type(kBodies);
   auto document = parse_body(applies ? BodyType::kYaml : type, call.body);
   if (!document) return document;
   if (!document->is_object()) return bad_request("the body is no object");

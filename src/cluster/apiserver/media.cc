@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "cluster/schema/protobuf.h"
 #include "http/head.h"
 #include "resource/json.h"
 #include "resource/yaml.h"
@@ -91,6 +92,14 @@ Answer<Json> parse_body(BodyType type, std::string_view body) {
         plain_status(large ? 413 : 400,
                      (large ? "Request entity too large: " : "error decoding the body: ") + describe(error)));
   };
+  if (type == BodyType::kProtobuf) {
+    if (body.size() > resource::kObjectBytesMax) {
+      return refuse({Code::kTooLarge, "", "use at most " + std::to_string(resource::kObjectBytesMax) + " bytes"});
+    }
+    auto json = schema::decode_protobuf(body);
+    if (!json) return refuse(json.error());
+    return *std::move(json);
+  }
   const bool yaml = type == BodyType::kYaml || type == BodyType::kApplyPatch;
   if (yaml && body.size() > resource::kObjectBytesMax) {
     return refuse(

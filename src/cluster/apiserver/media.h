@@ -37,7 +37,7 @@ enum class BodyType {
 
 BodyType body_type(std::string_view content_type);
 
-// A JSON or YAML body with one document. 400, or 413 if it is too large.
+// A JSON, YAML or protobuf body with one document. 400, or 413 if it is too large.
 Answer<resource::Json> parse_body(BodyType type, std::string_view body);
 
 }  // namespace tidegate::apiserver
