@@ -183,6 +183,24 @@ TEST(NodePools, PodsShareAComingMachineAndDoNotCallTwice) {
   EXPECT_EQ(play.at(0).active(), 2) << play.all();
 }
 
+// A machine says that it is ready some moments before its taint is taken off; until then no pod may go there.
+TEST(NodePools, AMachineWhoseTaintIsStillThereCountsAsComing) {
+  Play play;
+  play.nodes_get_ready = false;
+  play.state.pools = {pool("cloud", 5, 1)};
+  play.pend("a", 1);
+  for (int i = 0; i < 20; ++i) {
+    play.round();
+    play.now += seconds(5);
+    for (const auto& [name, place] : play.state.board.places()) {
+      placement::NodeView node = *place.node;
+      node.ready = true;
+      play.state.board.put(std::make_shared<const placement::NodeView>(node));
+    }
+  }
+  EXPECT_EQ(play.at(0).active(), 1) << play.all();
+}
+
 TEST(NodePools, ThePolicysOrderGoesBeforeThePrice) {
   Play play;
   play.state.pools = {pool("cheap", 1, 1), pool("dear", 1, 9), pool("other", 1, 0.1)};

@@ -1,7 +1,7 @@
 // More machines: each pool's minimum, then what the waiting pods need.
 //
-// The waiting pods are placed in thought, with the very rules of control/placement, on the nodes that are here
-// and on those that are coming. A pod that finds no room there asks every pool: would it run on one more
+// The waiting pods are placed in thought, with the very rules of control/placement, on the nodes that are
+// here and on those that are coming. A pod that finds no room there asks every pool: would it run on one more
 // machine of yours? Of the pools that say yes the first by the pod's ResourcePolicy wins, then the cheapest.
 
 #include <algorithm>
@@ -21,12 +21,25 @@ using placement::PodPtr;
 
 constexpr const char* kTrial = "~one more machine";
 
+// Started not long ago, and not serving yet: its Node is missing, not ready, or still bears the taint of
+// that.
+bool is_coming(const Board& board, const Pool& pool, const Machine& machine, WallTime now) {
+  if (machine.phase == Phase::kBooting) return true;
+  if (now - machine.requested >= pool.spec.scale_up.provision_timeout) return false;
+  const placement::Place* place = board.find(machine.name);
+  if (place == nullptr || place->node == nullptr) return false;
+  const auto& taints = place->node->taints;
+  return !place->node->ready || std::any_of(taints.begin(), taints.end(), [](const resource::Taint& taint) {
+    return taint.key == "node.kubernetes.io/not-ready";
+  });
+}
+
 // The board as it will be once everything that was started is here.
-Board expected(const State& state) {
+Board expected(const State& state, WallTime now) {
   Board board = state.board;
   for (const Pool& pool : state.pools) {
     for (const Machine& machine : pool.machines) {
-      if (machine.phase == Phase::kBooting) board.put(template_node(pool, machine.name));
+      if (is_coming(board, pool, machine, now)) board.put(template_node(pool, machine.name));
       // What is about to leave takes nobody.
       if (!machine.active()) board.drop_node(machine.name);
     }
@@ -62,7 +75,11 @@ std::string larger_than_template(const Pool& pool, const placement::PodView& pod
 class Expansion {
  public:
   Expansion(State& state, Plan& plan, WallTime now)
-      : state_(state), plan_(plan), now_(now), board_(expected(state)), rules_{state.policies, state.budgets} {}
+      : state_(state),
+        plan_(plan),
+        now_(now),
+        board_(expected(state, now)),
+        rules_{state.policies, state.budgets} {}
 
   void run() {
     std::vector<PodPtr> waiting;
@@ -112,7 +129,8 @@ class Expansion {
     return placement::Filter(empty, pod).check(empty.places().begin()->second) == placement::Why::kResources;
   }
 
-  std::optional<Option> try_pool(Pool& pool, const placement::PodView& pod, std::map<std::string, int>& reasons) {
+  std::optional<Option> try_pool(Pool& pool, const placement::PodView& pod,
+                                 std::map<std::string, int>& reasons) {
     board_.put(template_node(pool, kTrial));
     Placement placement = place(board_, pod, rules_, now_);
     if (placement.node != kTrial) {
@@ -139,7 +157,8 @@ class Expansion {
     board_.put_on(name, placed(*pod, option.placement));
     plan_.notes.push_back({pool.name, pod, nullptr, false, "TriggeredScaleUp",
                            "pod triggered scale-up: [{" + pool.name + " " + std::to_string(before) + "->" +
-                               std::to_string(before + 1) + " (max: " + std::to_string(pool.spec.max) + ")}]"});
+                               std::to_string(before + 1) + " (max: " + std::to_string(pool.spec.max) +
+                               ")}]"});
   }
 
   void refuse(const PodPtr& pod, const std::map<std::string, int>& reasons, const std::string& too_large) {
@@ -164,9 +183,9 @@ void keep_minimum(State& state, Plan& plan, WallTime now) {
     while (pool.active() < pool.spec.min && why_no_growth(pool, now).empty()) {
       launch(pool, state.board, now);
       if (pool.spec.provider == resource::PoolProvider::kStatic) continue;
-      plan.notes.push_back({pool.name, nullptr, nullptr, false, "ScaledUpGroup",
-                            "Scale-up: group " + pool.name + " brought to its min of " +
-                                std::to_string(pool.spec.min)});
+      plan.notes.push_back(
+          {pool.name, nullptr, nullptr, false, "ScaledUpGroup",
+           "Scale-up: group " + pool.name + " brought to its min of " + std::to_string(pool.spec.min)});
     }
   }
 }
