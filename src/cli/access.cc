@@ -1,7 +1,6 @@
 #include "cli/access.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "base/base64.h"
 #include "base/random.h"
 
 namespace tidegate::cli {
@@ -34,15 +34,6 @@ std::string read_file(const fs::path& file) {
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-std::string base64(const std::string& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 std::string new_token() {
@@ -149,7 +140,7 @@ std::string kubeconfig_text(const Access& access, const std::string& server) {
          server +
          "\n"
          "    certificate-authority-data: " +
-         base64(access.authority_pem) +
+         base64::encode(access.authority_pem) +
          "\n"
          "users:\n"
          "- name: tidegate-admin\n"

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/ascii.h"
 #include "cli/show/json_path.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
@@ -29,11 +30,6 @@ struct Options {
   std::string goal;
   std::string timeout = "30s";
 };
-
-std::string low(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
 
 // What --for says.
 struct Goal {
@@ -88,11 +84,11 @@ bool Goal::reached(const Json* object) const {
   const Json* conditions = resource::find_array(*object, "status.conditions");
   for (std::size_t i = 0; conditions != nullptr && i < conditions->size(); ++i) {
     const Json& each = (*conditions)[i];
-    if (low(text(each, "type")) != low(condition)) continue;
+    if (ascii::to_lower(text(each, "type")) != ascii::to_lower(condition)) continue;
     // What was said of an older generation says nothing of this one.
     const auto seen = resource::number(each, "observedGeneration");
     if (seen > 0 && seen < resource::number(*object, "metadata.generation")) return false;
-    return low(text(each, "status")) == low(*value);
+    return ascii::to_lower(text(each, "status")) == ascii::to_lower(*value);
   }
   return false;
 }

@@ -122,7 +122,6 @@ class IngressReader {
       std::tie(route.name, route.created) = names_[place];
       route.hosts = {place.host.empty() ? "*" : place.host};
       route::Rule rule;
-      rule.any_path = true;
       rule.matches.push_back(
           {.path = {place.exact ? route::PathMatch::kExact : route::PathMatch::kPrefix, place.path},
            .method = {},

@@ -58,7 +58,7 @@ TEST(Ingresses, LeadAHostToTheServicesPods) {
       inputs_with({ingress("qwen-chat", rule("qwen-chat-default.example.com", "/", "Prefix", "qwen"))}));
   const auto found = matched(compiled, "qwen-chat-default.example.com", "/v1/chat/completions");
   ASSERT_TRUE(found);
-  EXPECT_TRUE(found.names_path) << "an Ingress opens every path of its Service";
+  EXPECT_FALSE(found.names_path) << "\"/\" opens the inference APIs, not an engine's administration";
   const Pool* pool = compiled.snapshot->pool(found.rule->destinations[0].target);
   ASSERT_NE(pool, nullptr);
   ASSERT_EQ(pool->endpoints.size(), 1U);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "base/base64.h"
 #include "resource/defaults.h"
 
 namespace tidegate::resource {
@@ -58,7 +59,7 @@ Service read_service(Reader& root) {
 std::map<std::string, std::string> read_base64(Reader& root, std::string_view field) {
   std::map<std::string, std::string> result;
   for (auto& [key, text] : root.text_map(field, Need::kOptional, config_key)) {
-    auto decoded = decode_base64(text);
+    auto decoded = base64::decode(text);
     if (!decoded) {
       Reader map(root, field);
       map.open();
@@ -188,53 +189,6 @@ void refuse_change_of_immutable(const Json& before, const Json& after, std::vect
 }
 
 }  // namespace
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  std::string result;
-  result.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  std::size_t letters = 0;
-  std::size_t padding = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') continue;
-    ++letters;
-    std::uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<std::uint32_t>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<std::uint32_t>(c - 'a' + 26);
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<std::uint32_t>(c - '0' + 52);
-    } else if (c == '+') {
-      value = 62;
-    } else if (c == '/') {
-      value = 63;
-    } else if (c == '=') {
-      if (++padding > 2) return {};
-      continue;
-    } else {
-      return {};
-    }
-    if (padding > 0) return {};
-    bits = (bits << 6) | value;
-    if (++count == 4) {
-      result += static_cast<char>((bits >> 16) & 0xff);
-      result += static_cast<char>((bits >> 8) & 0xff);
-      result += static_cast<char>(bits & 0xff);
-      bits = 0;
-      count = 0;
-    }
-  }
-  if (letters % 4 != 0) return {};
-  if (count == 2) result += static_cast<char>((bits >> 4) & 0xff);
-  if (count == 3) {
-    result += static_cast<char>((bits >> 10) & 0xff);
-    result += static_cast<char>((bits >> 2) & 0xff);
-  }
-  if (count == 1) return {};
-  return result;
-}
 
 Result<Service> Service::from(const Object& object) { return with_metadata(object, read_service); }
 Result<ConfigMap> ConfigMap::from(const Object& object) { return read_view(object.json(), read_config_map); }

@@ -114,7 +114,4 @@ Kind service_account_kind();
 Kind lease_kind();
 Kind endpoint_slice_kind();
 
-// Base64 of RFC 4648 with padding. Empty optional if the text is none.
-std::optional<std::string> decode_base64(std::string_view text);
-
 }  // namespace tidegate::resource

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "resource/asm_mesh_config.h"
 #include "resource/core.h"
 #include "resource/fields.h"
@@ -335,11 +336,11 @@ TEST(View, PodsStayAWhileOnALostNode) {
 }
 
 TEST(View, Base64) {
-  EXPECT_EQ(decode_base64(""), "");
-  EXPECT_EQ(decode_base64("Zg=="), "f");
-  EXPECT_EQ(decode_base64("Zm9v\nYmFy"), "foobar");
+  EXPECT_EQ(base64::decode(""), "");
+  EXPECT_EQ(base64::decode("Zg=="), "f");
+  EXPECT_EQ(base64::decode("Zm9v\nYmFy"), "foobar");
   for (const char* wrong : {"Z", "Zg", "Zg=", "Zg===", "Z=g=", "Zm9vY!==", "===="}) {
-    EXPECT_FALSE(decode_base64(wrong)) << wrong;
+    EXPECT_FALSE(base64::decode(wrong)) << wrong;
   }
 }
 

@@ -3,9 +3,9 @@
 import pathlib
 import threading
 
-from harness import Connection, WireTest, eventually, post_bytes, settings
+from harness import Connection, WireTest, eventually, post_bytes
 from harness.client import Closed
-from harness.process import Process, free_port
+from harness.process import free_port
 
 OBJECTS = """
 apiVersion: apps/v1
@@ -98,21 +98,11 @@ class Load:
 
 class Autoscaling(WireTest):
     def start(self, annotations):
-        self.port, stats_port = free_port(), free_port()
+        self.port = free_port()
         manifests = pathlib.Path(self.folder) / "manifests"
         manifests.mkdir()
         (manifests / "objects.yaml").write_text(OBJECTS.format(port=self.port, annotations=annotations))
-        ready = pathlib.Path(self.folder) / "ready"
-        self.up = self.own(Process(
-            [settings.BINARY, "up", "-f", manifests, "--data", f"{self.folder}/data", "--engine", "simulate",
-             "--stats-port", stats_port, "--gpus", "8", "--ready-file", ready], self.folder, "up"))
-
-        def is_ready():
-            if not self.up.alive():
-                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
-            return ready.exists()
-
-        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.up = self.home("-f", manifests, "--engine", "simulate", "--gpus", "8")
 
     def engines(self):
         """How many engines run: children of `up`, or of a shell of theirs, that serve."""

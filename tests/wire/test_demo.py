@@ -4,9 +4,9 @@ import pathlib
 import re
 import unittest
 
-from harness import Connection, WireTest, eventually, post_bytes, settings
+from harness import Connection, WireTest, post_bytes, settings
 from harness.client import json_body
-from harness.process import Process, free_port
+from harness.process import free_port
 
 EXAMPLE = settings.ROOT / "examples" / "lora-canary"
 MODELS = settings.ROOT / "examples" / "models"
@@ -22,17 +22,7 @@ class Demo(WireTest):
         for file in EXAMPLE.glob("*.yaml"):
             text = file.read_text().replace("number: 8080", f"number: {self.port}")
             (manifests / file.name).write_text(re.sub(r"replicas: \d+", "replicas: 1", text))
-        ready = pathlib.Path(self.folder) / "ready"
-        self.up = self.own(Process(
-            [settings.BINARY, "up", "-f", manifests, "--data", f"{self.folder}/data", "--stats-port", free_port(),
-             "--ready-file", ready, *flags], self.folder, "up", env={"OMP_NUM_THREADS": "1"}))
-
-        def is_ready():
-            if not self.up.alive():
-                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
-            return ready.exists()
-
-        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.up = self.home("-f", manifests, *flags, env={"OMP_NUM_THREADS": "1"})
 
     def chat(self, model):
         with Connection("127.0.0.1", self.port) as client:

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 from harness import WireTest, eventually, settings
-from harness.process import Process, free_port
+from harness.process import free_port
 
 EXAMPLE = settings.ROOT / "examples" / "lora-canary"
 
@@ -42,18 +42,7 @@ class Api(WireTest):
         self.start()
 
     def start(self, *extra):
-        ready = pathlib.Path(self.folder) / "ready"
-        ready.unlink(missing_ok=True)
-        self.up = self.own(Process(
-            [settings.BINARY, "up", "--data", self.data, "--engine", "simulate", "--api-port", "0", "--stats-port",
-             free_port(), "--ready-file", ready, *extra], self.folder, "up"))
-
-        def is_ready():
-            if not self.up.alive():
-                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
-            return ready.exists()
-
-        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.up = self.home("--engine", "simulate", *extra)
         self.kubeconfig = self.data / "kubeconfig"
         lines = [line.strip() for line in self.kubeconfig.read_text().splitlines()]
         self.server = next(line.split(": ")[1] for line in lines if line.startswith("server:"))

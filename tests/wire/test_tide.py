@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from harness import WireTest, eventually, settings
-from harness.process import Process, free_port
+from harness.process import free_port
 
 EXAMPLE = settings.ROOT / "examples" / "elastic"
 HOST = "qwen-chat-default.example.com"
@@ -44,8 +44,8 @@ class Load:
 class Tide(WireTest):
     def setUp(self):
         super().setUp()
-        self.port, data = free_port(), pathlib.Path(self.folder) / "data"
-        manifests, ready = pathlib.Path(self.folder) / "manifests", pathlib.Path(self.folder) / "ready"
+        self.port = free_port()
+        manifests = pathlib.Path(self.folder) / "manifests"
         manifests.mkdir()
         for example in EXAMPLE.glob("*.yaml"):
             text = example.read_text()
@@ -54,17 +54,8 @@ class Tide(WireTest):
             if example.name == "qwen-chat.yaml":
                 text += "  behavior: {scaleDown: {stabilizationWindowSeconds: 3}}\n"
             (manifests / example.name).write_text(text)
-        self.up = self.own(Process(
-            [settings.BINARY, "up", "-f", manifests, "--data", data, "--engine", "simulate", "--gpus", "0", "--api-port", "0",
-             "--stats-port", free_port(), "--ingress-port", self.port, "--ready-file", ready], self.folder, "up"))
-
-        def is_ready():
-            if not self.up.alive():
-                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
-            return ready.exists()
-
-        eventually(is_ready, "tidegate up to be ready", seconds=60)
-        self.environment = {**os.environ, "KUBECONFIG": str(data / "kubeconfig")}
+        self.up = self.home("-f", manifests, "--engine", "simulate", "--gpus", "0", "--ingress-port", self.port)
+        self.environment = {**os.environ, "KUBECONFIG": f"{self.folder}/data/kubeconfig"}
 
     def get(self, what):
         """The objects of a kind, through the API as users read them."""
@@ -84,6 +75,10 @@ class Tide(WireTest):
 
     def test_the_cloud_comes_with_the_load_and_goes_first(self):
         eventually(lambda: self.places() == ["gpu-v100-edge"], "one pod in the data centre", seconds=60, every=0.3)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        client.request("POST", "/v1/load_lora_adapter", "{}", {"Host": HOST, "Content-Type": "application/json"})
+        self.assertEqual(client.getresponse().status, 404, "an engine's administration through an Ingress of /")
+        client.close()
         load = self.own(Load(self.port, clients=5))
         eventually(lambda: self.places() == ["gpu-v100-edge", "gpu-v100-elastic", "gpu-v100-elastic"],
                    "three pods, two of them in the cloud", seconds=60, every=0.3)

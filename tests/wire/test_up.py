@@ -11,7 +11,7 @@ from collections import Counter
 
 from harness import Connection, WireTest, eventually, post_bytes, settings
 from harness.client import Closed
-from harness.process import Process, free_port
+from harness.process import free_port
 
 EXAMPLE = settings.ROOT / "examples" / "lora-canary"
 ADAPTERS = {f"{name}{suffix}" for name in ("sql-lora", "tweet-summary") for suffix in ("", "-1", "-2", "-3", "-4")}
@@ -52,7 +52,7 @@ class Up(WireTest):
     def start(self, replicas, *engine_flags):
         self.manifests = pathlib.Path(self.folder) / "manifests"
         self.manifests.mkdir()
-        self.port, stats_port = free_port(), free_port()
+        self.port = free_port()
         for file in EXAMPLE.glob("*.yaml"):
             text = file.read_text().replace("number: 8080", f"number: {self.port}")
             text = re.sub(r"initialDelaySeconds: \d+", "initialDelaySeconds: 0", text)
@@ -60,17 +60,7 @@ class Up(WireTest):
             flags = "".join(f'            - "{flag}"\n' for flag in engine_flags)
             text = text.replace('            - "--enable-lora"\n', flags + '            - "--enable-lora"\n')
             (self.manifests / file.name).write_text(re.sub(r"replicas: \d+", f"replicas: {replicas}", text))
-        ready = pathlib.Path(self.folder) / "ready"
-        self.up = self.own(Process(
-            [settings.BINARY, "up", "-f", self.manifests, "--data", f"{self.folder}/data", "--engine", "simulate",
-             "--stats-port", stats_port, "--gpus", "8", "--ready-file", ready], self.folder, "up"))
-
-        def is_ready():
-            if not self.up.alive():
-                raise AssertionError(f"tidegate up ended:\n{self.up.log()[-3000:]}")
-            return ready.exists()
-
-        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        self.up = self.home("-f", self.manifests, "--engine", "simulate", "--gpus", "8")
 
     def connect(self):
         return Connection("127.0.0.1", self.port)

@@ -1,13 +1,12 @@
 #include "cluster/remote/kubeconfig.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "base/base64.h"
 #include "resource/fields.h"
 #include "resource/yaml.h"
 
@@ -30,24 +29,6 @@ Result<std::string> read_file(const fs::path& path) {
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > kFileBytesMax) return fail(Code::kTooLarge, path.string() + " is larger than 1 MiB");
   return text;
-}
-
-Result<std::string> decode_base64(std::string_view text, const std::string& field) {
-  std::string packed;
-  for (const char c : text) {
-    if (c != '\n' && c != '\r' && c != ' ') packed += c;
-  }
-  std::string out(packed.size() / 4 * 3 + 3, '\0');
-  const int size = packed.size() % 4 != 0
-                       ? -1
-                       : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                         reinterpret_cast<const unsigned char*>(packed.data()),
-                                         static_cast<int>(packed.size()));
-  if (size < 0) return invalid(field, "is not base64");
-  const auto padding = static_cast<std::size_t>(
-      std::count(packed.end() - std::min<long>(2, packed.size()), packed.end(), '='));
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
 }
 
 // One kubeconfig under way: the document, and how to speak of it.
@@ -238,7 +219,11 @@ Result<void> Reader::read_exec(const Json& exec, const std::string& field) {
 Result<std::string> Reader::data_or_file(const Json& from, const std::string& name,
                                          const std::string& field) {
   const std::string data = resource::text(from, name + "-data");
-  if (!data.empty()) return decode_base64(data, field + "." + name + "-data");
+  if (!data.empty()) {
+    auto decoded = base64::decode(data);
+    if (!decoded) return invalid(field + "." + name + "-data", "is not base64");
+    return *std::move(decoded);
+  }
   const std::string path = resource::text(from, name);
   if (path.empty()) return std::string();
   auto text = read_file(resolve(path));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "cluster/schema/catalog.h"
 #include "resource/json.h"
@@ -95,22 +96,6 @@ class Message {
   bool broken_ = false;
 };
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < have ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text.push_back(j <= have ? kLetters[group >> (18 - 6 * j) & 63] : '=');
-    }
-  }
-  return text;
-}
-
 class Decoder {
  public:
   // The fields of one message, put into `into`.
@@ -174,7 +159,7 @@ class Decoder {
         return Json(value.bytes);
       case Type::kBytes:
         if (value.bytes.empty() && !keep_empty) return std::nullopt;
-        return Json(base64(value.bytes));
+        return Json(base64::encode(value.bytes));
       case Type::kInteger:
         if (value.integer == 0 && !keep_empty) return std::nullopt;
         return Json(static_cast<std::int64_t>(value.integer));

@@ -47,4 +47,20 @@ std::vector<resource::ObjectPtr> Caches::list(const resource::Kind& kind, std::s
                                                             : found->second.informer->list(namespace_);
 }
 
+std::vector<resource::ObjectPtr> Caches::owned(const resource::Kind& kind,
+                                               const resource::Object& owner) const {
+  std::vector<resource::ObjectPtr> result = list(kind, owner.namespace_());
+  std::erase_if(result, [&](const resource::ObjectPtr& object) {
+    return !controlled_by(*object, owner.metadata().uid);
+  });
+  return result;
+}
+
+bool controlled_by(const resource::Object& object, std::string_view uid) {
+  const auto& owners = object.metadata().owner_references;
+  return std::any_of(owners.begin(), owners.end(), [&](const resource::OwnerReference& owner) {
+    return owner.controller && owner.uid == uid;
+  });
+}
+
 }  // namespace tidegate::loop

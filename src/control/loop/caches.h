@@ -35,6 +35,8 @@ class Caches {
   // Null or empty for kinds that nobody subscribed to.
   resource::ObjectPtr get(const resource::Kind& kind, const cluster::Key& key) const;
   std::vector<resource::ObjectPtr> list(const resource::Kind& kind, std::string_view namespace_ = {}) const;
+  // Those of a kind, in the owner's namespace, that it controls.
+  std::vector<resource::ObjectPtr> owned(const resource::Kind& kind, const resource::Object& owner) const;
 
  private:
   struct Entry {
@@ -46,5 +48,8 @@ class Caches {
   cluster::Client& client_;
   std::map<const resource::Kind*, Entry> entries_;
 };
+
+// Whether the owner with this uid is the one that controls the object.
+bool controlled_by(const resource::Object& object, std::string_view uid);
 
 }  // namespace tidegate::loop

@@ -5,6 +5,7 @@
 
 #include "base/rfc3339.h"
 #include "resource/fields.h"
+#include "resource/toleration.h"
 
 namespace tidegate::node {
 namespace {
@@ -13,13 +14,12 @@ using resource::Json;
 using resource::text;
 
 bool tolerates(const Json& toleration, const Json& taint) {
-  const std::string effect = text(toleration, "effect");
-  if (!effect.empty() && effect != text(taint, "effect")) return false;
-  const std::string key = text(toleration, "key");
-  const bool exists = text(toleration, "operator") == "Exists";
-  if (key.empty()) return exists;
-  if (key != text(taint, "key")) return false;
-  return exists || text(toleration, "value") == text(taint, "value");
+  return resource::tolerates({.key = text(toleration, "key"),
+                              .op = text(toleration, "operator", "Equal"),
+                              .value = text(toleration, "value"),
+                              .effect = text(toleration, "effect"),
+                              .seconds = {}},
+                             {text(taint, "key"), text(taint, "value"), text(taint, "effect")});
 }
 
 // How long one taint is tolerated; empty: for ever; zero: not at all.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/rfc3339.h"
+#include "resource/toleration.h"
 
 namespace tidegate::placement {
 namespace {
@@ -26,7 +27,8 @@ void imply_taints(const resource::Node& node, std::vector<resource::Taint>& tain
 
 bool keeps_data(const resource::Volume& volume) {
   using Source = resource::Volume::Source;
-  return volume.source == Source::kHostPath || (volume.source == Source::kEmptyDir && volume.medium != "Memory");
+  return volume.source == Source::kHostPath ||
+         (volume.source == Source::kEmptyDir && volume.medium != "Memory");
 }
 
 void tell_schedule_condition(const resource::Pod& pod, PodView& view) {
@@ -88,9 +90,7 @@ int PolicyView::unit_of(const NodeView& node) const {
 
 bool tolerates(const std::vector<resource::Toleration>& tolerations, const resource::Taint& taint) {
   return std::any_of(tolerations.begin(), tolerations.end(), [&](const resource::Toleration& toleration) {
-    if (!toleration.effect.empty() && toleration.effect != taint.effect) return false;
-    if (toleration.op == "Exists") return toleration.key.empty() || toleration.key == taint.key;
-    return toleration.key == taint.key && toleration.value == taint.value;
+    return resource::tolerates(toleration, taint);
   });
 }
 

@@ -12,17 +12,6 @@ using cluster::Key;
 using loop::Caches;
 using resource::ObjectPtr;
 
-std::vector<ObjectPtr> owned(const Caches& caches, const resource::Kind& kind,
-                             const resource::Object& owner) {
-  std::vector<ObjectPtr> result;
-  for (const ObjectPtr& object : caches.list(kind, owner.namespace_())) {
-    for (const auto& reference : object->metadata().owner_references) {
-      if (reference.controller && reference.uid == owner.metadata().uid) result.push_back(object);
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 loop::Controller controller(Settings settings) {
@@ -44,15 +33,13 @@ loop::Controller controller(Settings settings) {
     State state;
     state.object = caches.get(*kinds.service, key);
     if (state.object == nullptr) return loop::Decision{};
-    state.deployments = owned(caches, *kinds.deployment, *state.object);
-    state.services = owned(caches, *kinds.core_service, *state.object);
-    state.autoscalers = owned(caches, *kinds.autoscaler, *state.object);
-    state.ingresses = owned(caches, *kinds.ingress, *state.object);
+    state.deployments = caches.owned(*kinds.deployment, *state.object);
+    state.services = caches.owned(*kinds.core_service, *state.object);
+    state.autoscalers = caches.owned(*kinds.autoscaler, *state.object);
+    state.ingresses = caches.owned(*kinds.ingress, *state.object);
     state.runtimes = caches.list(*kinds.runtime, key.namespace_);
     for (const ObjectPtr& runtime : caches.list(*kinds.cluster_runtime)) state.runtimes.push_back(runtime);
-    loop::Decision decision = decide(kinds, state, settings, now);
-    decision.again_in = std::chrono::seconds(30);
-    return decision;
+    return decide(kinds, state, settings, now);
   };
   return controller;
 }

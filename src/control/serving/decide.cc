@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "base/check.h"
 #include "control/serving/children.h"
@@ -46,29 +48,21 @@ class Reconciler {
                !resource::same_content(there->json(), next)) {
       decision_.actions.push_back(Action::update(kind, std::move(next), "serve"));
     }
-    kept_.push_back(&kind);
-    names_.push_back(there == nullptr ? std::string() : there->name());
+    if (there != nullptr) wanted_.emplace(&kind, there->name());
   }
 
   // Removes those of a kind that nothing was wanted of.
   void sweep(const resource::Kind& kind, const std::vector<ObjectPtr>& present) {
     for (const ObjectPtr& object : present) {
-      if (!object->metadata().deletion_timestamp.empty() || was_wanted(kind, object->name())) continue;
+      if (!object->metadata().deletion_timestamp.empty() || wanted_.contains({&kind, object->name()}))
+        continue;
       decision_.actions.push_back(Action::remove(kind, *object, "no longer asked for"));
     }
   }
 
  private:
-  bool was_wanted(const resource::Kind& kind, const std::string& name) const {
-    for (std::size_t i = 0; i < kept_.size(); ++i) {
-      if (kept_[i] == &kind && names_[i] == name) return true;
-    }
-    return false;
-  }
-
   Decision& decision_;
-  std::vector<const resource::Kind*> kept_;
-  std::vector<std::string> names_;
+  std::set<std::pair<const resource::Kind*, std::string>> wanted_;  // of those that are here
 };
 
 struct Plan {
@@ -152,8 +146,11 @@ Decision decide(const Kinds& kinds, const State& state, const Settings& settings
   Reconciler reconciler(decision);
   if (!service->stopped) plan = make_plan(state, *service, settings);
   if (plan.pods) want_children(kinds, state, *service, plan, settings, reconciler);
-  // A spec of which nothing can be made leaves alone what runs.
-  if (!plan.outlook.broken) {
+  // A spec of which nothing can be made leaves alone what runs, and is tried again: the runtime it names may
+  // come.
+  if (plan.outlook.broken) {
+    decision.again_in = std::chrono::seconds(30);
+  } else {
     reconciler.sweep(*kinds.ingress, state.ingresses);
     reconciler.sweep(*kinds.autoscaler, state.autoscalers);
     reconciler.sweep(*kinds.core_service, state.services);

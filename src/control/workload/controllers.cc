@@ -22,14 +22,6 @@ using loop::Decision;
 using resource::Object;
 using resource::ObjectPtr;
 
-std::vector<ObjectPtr> owned(const Caches& caches, const resource::Kind& kind, const Object& owner) {
-  std::vector<ObjectPtr> result;
-  for (const ObjectPtr& object : caches.list(kind, owner.namespace_())) {
-    if (controlled_by(*object, owner.metadata().uid)) result.push_back(object);
-  }
-  return result;
-}
-
 Controller deployments(const Kinds& kinds) {
   Controller controller;
   controller.name = "deployment";
@@ -38,11 +30,11 @@ Controller deployments(const Kinds& kinds) {
   controller.decide = [kinds](const Key& key, const Caches& caches, WallTime now) -> Decision {
     const ObjectPtr deployment = caches.get(*kinds.deployment, key);
     if (deployment == nullptr) return {};
-    const auto sets = owned(caches, *kinds.replica_set, *deployment);
+    const auto sets = caches.owned(*kinds.replica_set, *deployment);
     std::vector<PodFacts> pods;
     if (resource::text(deployment->json(), "spec.strategy.type") == "Recreate") {
       for (const ObjectPtr& set : sets) {
-        for (const ObjectPtr& pod : owned(caches, *kinds.pod, *set)) pods.push_back(read_pod(pod));
+        for (const ObjectPtr& pod : caches.owned(*kinds.pod, *set)) pods.push_back(read_pod(pod));
       }
     }
     Decision decision = decide_deployment(kinds, *deployment, sets, pods, now);
@@ -65,7 +57,7 @@ Controller replica_sets(const Kinds& kinds, Random seed) {
     const ObjectPtr set = caches.get(*kinds.replica_set, key);
     if (set == nullptr) return {};
     std::vector<PodFacts> pods;
-    for (const ObjectPtr& pod : owned(caches, *kinds.pod, *set)) pods.push_back(read_pod(pod));
+    for (const ObjectPtr& pod : caches.owned(*kinds.pod, *set)) pods.push_back(read_pod(pod));
     return decide_replica_set(kinds, *set, pods, now, *random);
   };
   return controller;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/rfc3339.h"
+#include "control/loop/caches.h"
 #include "control/workload/names.h"
 #include "resource/fields.h"
 
@@ -165,7 +166,7 @@ bool emptied(Round& round, const std::vector<PodFacts>& pods) {
   return std::none_of(pods.begin(), pods.end(), [&](const PodFacts& pod) {
     const bool ended = pod.phase == PodPhase::kSucceeded || pod.phase == PodPhase::kFailed;
     const bool of_newest =
-        round.newest != nullptr && controlled_by(*pod.object, round.newest->metadata().uid);
+        round.newest != nullptr && loop::controlled_by(*pod.object, round.newest->metadata().uid);
     return !ended && !of_newest;
   });
 }

@@ -90,11 +90,4 @@ void sort_victims_first(std::vector<PodFacts>& pods, WallTime now) {
             [&](const PodFacts& a, const PodFacts& b) { return rank(a) < rank(b); });
 }
 
-bool controlled_by(const resource::Object& object, std::string_view uid) {
-  const auto& owners = object.metadata().owner_references;
-  return std::any_of(owners.begin(), owners.end(), [&](const resource::OwnerReference& owner) {
-    return owner.controller && owner.uid == uid;
-  });
-}
-
 }  // namespace tidegate::workload

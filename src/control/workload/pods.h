@@ -48,7 +48,4 @@ std::optional<Duration> available_in(const PodFacts& pod, Duration min_ready, Wa
 // doublings, so that pods of nearly equal age draw by uid), more restarts, newer.
 void sort_victims_first(std::vector<PodFacts>& pods, WallTime now);
 
-// Whether the controlling owner of `object` is the one with this uid.
-bool controlled_by(const resource::Object& object, std::string_view uid);
-
 }  // namespace tidegate::workload

@@ -230,9 +230,7 @@ Matched Table::match(const Request& request) const {
   const std::string_view query = request.target.substr(std::min(mark + 1, request.target.size()));
   for (const Entry* entry : *order) {
     if (!fits(*entry, request, path, query)) continue;
-    const bool names_path =
-        entry->rule->any_path || entry->path_kind != PathMatch::kPrefix || !entry->path.empty();
-    return {entry->route, entry->rule, names_path};
+    return {entry->route, entry->rule, entry->path_kind != PathMatch::kPrefix || !entry->path.empty()};
   }
   return {};
 }

@@ -69,7 +69,6 @@ struct Rule {
   std::string name;            // may be empty
   std::vector<Match> matches;  // ORed; empty matches everything
   std::vector<Destination> destinations;
-  bool any_path = false;  // every path that matches counts as named, also by "/"
   std::optional<Duration> request_timeout = {};  // the whole exchange, retries included; 0 turns it off
   std::optional<Duration> attempt_timeout = {};  // one try of one endpoint; 0 turns it off
 };

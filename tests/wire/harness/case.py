@@ -1,6 +1,7 @@
 """The base of every wire test."""
 
 import functools
+import pathlib
 import shutil
 import tempfile
 import unittest
@@ -8,6 +9,7 @@ import unittest
 from . import settings
 from .engine import FakeEngine
 from .gateway import Gateway
+from .process import Process, eventually, free_port
 
 
 def slow(test):
@@ -65,6 +67,22 @@ class WireTest(unittest.TestCase):
 
     def gateway(self, manifests, **options):
         return self.own(Gateway(self.folder, manifests, **options)).ready()
+
+    def home(self, *options, env=None):
+        """`tidegate up` with its data in this test's folder, once it is ready."""
+        ready = pathlib.Path(self.folder) / "ready"
+        ready.unlink(missing_ok=True)
+        up = self.own(Process(
+            [settings.BINARY, "up", "--data", f"{self.folder}/data", "--api-port", "0", "--stats-port", free_port(),
+             "--ready-file", ready, *options], self.folder, "up", env=env))
+
+        def is_ready():
+            if not up.alive():
+                raise AssertionError(f"tidegate up ended:\n{up.log()[-3000:]}")
+            return ready.exists()
+
+        eventually(is_ready, "tidegate up to be ready", seconds=60)
+        return up
 
     def assert_openai_error(self, answer, status, code=None):
         self.assertEqual(answer.status, status, answer)
