@@ -24,6 +24,13 @@ int main(int argc, char** argv) {
   tidegate::cli::add_all(app, status);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // Nothing but a verb is required here, so a word that is none is what came instead.
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty()) {
+      std::cerr << "tidegate: '" << argv[1] << "' is no verb; see tidegate --help\n";
+      return kUsage;
+    }
+    return app.exit(error) == 0 ? 0 : kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   } catch (const std::exception& error) {

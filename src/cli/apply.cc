@@ -47,10 +47,7 @@ std::optional<Item> prepare(const resource::Document& document, const std::strin
   const auto metadata = item.json.find("metadata");
   if ((*kind)->namespaced && written.empty() && metadata != item.json.end() && metadata->is_object())
     (*metadata)["namespace"] = namespace_;
-  resource::Json admitted = item.json;
-  for (const Error& error : resource::admit(**kind, admitted)) {
-    errors.push_back(resource::locate(document, error));
-  }
+  for (std::string& fault : faults_of(document, **kind, item.json)) errors.push_back(std::move(fault));
   return item;
 }
 

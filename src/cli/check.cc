@@ -36,10 +36,11 @@ void check_document(const resource::Document& document, std::map<std::string, st
     result.errors.push_back(resource::locate(document, kind.error()));
     return;
   }
-  resource::Json copy = *document.json;
-  for (const Error& error : resource::admit(**kind, copy)) {
-    result.errors.push_back(resource::locate(document, error));
+  for (std::string& fault : faults_of(document, **kind, *document.json)) {
+    result.errors.push_back(std::move(fault));
   }
+  resource::Json copy = *document.json;
+  resource::admit(**kind, copy);  // for the namespace that it gets
   const std::string where = document.file + ":" + std::to_string(document.line());
   const auto [first, fresh] = seen.emplace(identity(**kind, copy), where);
   if (!fresh) {

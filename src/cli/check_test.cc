@@ -36,7 +36,8 @@ spec:
 )";
 
 TEST_F(Check, TheExamplesAreRight) {
-  const CheckResult result = check_manifests({"examples/lora-canary", "examples/standalone"});
+  const CheckResult result =
+      check_manifests({"examples/lora-canary", "examples/standalone", "examples/elastic"});
   EXPECT_TRUE(result.errors.empty()) << result.errors.front();
   EXPECT_GE(result.documents, 11);
 }
@@ -53,6 +54,23 @@ spec:
   ASSERT_EQ(result.errors.size(), 1u);
   EXPECT_TRUE(result.errors[0].starts_with(path + ":5: ")) << result.errors[0];
   EXPECT_NE(result.errors[0].find("spec.targetPortNumber"), std::string::npos);
+}
+
+TEST_F(Check, AMisspeltFieldOfKubernetesOwnKindsIsNamed) {
+  const std::string path = write("web.yaml", R"(apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replcias: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: example/web}]}
+)");
+  const CheckResult result = check_manifests({path});
+  ASSERT_EQ(result.errors.size(), 1u);
+  EXPECT_EQ(result.errors[0],
+            path + ":5: Deployment web: spec.replcias is not a field here; did you mean replicas?");
 }
 
 TEST_F(Check, OneBrokenFileDoesNotHideTheOthers) {

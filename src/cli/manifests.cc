@@ -5,7 +5,10 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "cluster/schema/fields.h"
 
 namespace tidegate::cli {
 namespace {
@@ -56,6 +59,16 @@ Manifests read_manifests(const std::vector<std::string>& paths) {
     }
   }
   return result;
+}
+
+std::vector<std::string> faults_of(const resource::Document& document, const resource::Kind& kind,
+                                   resource::Json json) {
+  std::vector<std::string> faults;
+  for (const Error& error : schema::unknown_fields(kind, json)) {
+    faults.push_back(resource::locate(document, error));
+  }
+  for (const Error& error : resource::admit(kind, json)) faults.push_back(resource::locate(document, error));
+  return faults;
 }
 
 }  // namespace tidegate::cli

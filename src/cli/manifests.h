@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "resource/kind.h"
 #include "resource/yaml.h"
 
 namespace tidegate::cli {
@@ -19,5 +20,9 @@ struct Manifests {
 };
 
 Manifests read_manifests(const std::vector<std::string>& paths);
+
+// Everything that is wrong with `json`, a form of `document`, each with its place. Sets no defaults.
+std::vector<std::string> faults_of(const resource::Document& document, const resource::Kind& kind,
+                                   resource::Json json);
 
 }  // namespace tidegate::cli

@@ -12,6 +12,7 @@
 
 #include "cluster/apply.h"
 #include "cluster/file_watch.h"
+#include "cluster/schema/fields.h"
 #include "resource/json.h"
 
 namespace tidegate::cluster {
@@ -271,6 +272,10 @@ bool FileSource::apply_document(const std::string& origin, File& file, const Id&
   if (entry.settled && entry.digest == wanted) return true;
   entry.digest = std::move(wanted);
   entry.settled = true;
+  // The field that was meant would be missing: better the last good state than half of a new one.
+  const std::vector<Error> unknown = schema::unknown_fields(*id.kind, *document.json);
+  for (const Error& error : unknown) tell(file, problems, locate(document, error), report);
+  if (!unknown.empty()) return true;
   const auto applied = apply(client_, *id.kind, *document.json, {.origin = origin, .once = true});
   if (!applied) {
     tell(file, problems, locate(document, applied.error()), report);

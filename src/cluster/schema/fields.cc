@@ -2,6 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cluster/schema/catalog.h"
+#include "resource/fields.h"
+#include "resource/names.h"
+
 namespace tidegate::schema {
 namespace {
 
@@ -26,7 +30,7 @@ class Pruner {
     }
   }
 
-  std::vector<std::string> take() { return std::move(messages_); }
+  std::vector<Error> take() { return std::move(unknown_); }
 
  private:
   void prune_object(const Schema& schema, Json& object, const std::string& path) {
@@ -37,13 +41,21 @@ class Pruner {
         prune(*field->schema, member.value(), at);
       } else if (!schema.open) {
         unknown.push_back(member.key());
-        if (messages_.size() < kMessagesMax) messages_.push_back("unknown field \"" + at + "\"");
+        if (unknown_.size() < kMessagesMax) unknown_.push_back(not_a_field(schema, member.key(), at));
       }
     }
     for (const std::string& field : unknown) object.erase(field);
   }
 
-  std::vector<std::string> messages_;
+  static Error not_a_field(const Schema& schema, const std::string& name, const std::string& path) {
+    std::vector<std::string_view> known;
+    for (const resource::SchemaField& field : schema.fields) known.push_back(field.name);
+    const std::string_view meant = resource::nearest(name, known);
+    return {Code::kInvalid, path,
+            "is not a field here" + (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?")};
+  }
+
+  std::vector<Error> unknown_;
 };
 
 }  // namespace
@@ -58,7 +70,19 @@ Result<FieldValidation> parse_field_validation(std::string_view text) {
 
 std::vector<std::string> drop_unknown(const Schema& schema, Json& document) {
   Pruner pruner;
-  pruner.prune(schema, document, {});
+  pruner.prune(schema, document, "");
+  std::vector<std::string> messages;
+  for (const Error& error : pruner.take()) messages.push_back("unknown field \"" + error.field + "\"");
+  return messages;
+}
+
+std::vector<Error> unknown_fields(const resource::Kind& kind, const Json& document) {
+  const std::string api_version = resource::text(document, "apiVersion");
+  const std::string version = api_version.substr(api_version.rfind('/') + 1);
+  if (!is_built_in(kind, version)) return {};
+  Json copy = document;
+  Pruner pruner;
+  pruner.prune(schema_of(kind, version), copy, "");
   return pruner.take();
 }
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "resource/kind.h"
 #include "resource/object.h"
 #include "resource/schema.h"
 
@@ -25,6 +27,10 @@ Result<FieldValidation> parse_field_validation(std::string_view text);
 // Takes the fields out that the schema does not know, and returns them in Kubernetes' words, at most 100:
 // `unknown field "spec.replcias"`. Fields of the wrong type stay; admission speaks of them.
 std::vector<std::string> drop_unknown(const resource::Schema& schema, resource::Json& document);
+
+// What a person who wrote the document by hand should know: fields of Kubernetes' own kinds that do not
+// exist, each with its path and the nearest that does. Of other kinds admission says so itself.
+std::vector<Error> unknown_fields(const resource::Kind& kind, const resource::Json& document);
 
 // `duplicate field "spec.replicas"`, from the paths that resource::parse_json found.
 std::vector<std::string> duplicate_messages(const std::vector<std::string>& paths);

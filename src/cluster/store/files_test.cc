@@ -69,6 +69,19 @@ TEST_F(Files, AppliesWhatIsThereAndOnlyWhatChanged) {
   EXPECT_EQ(value("hidden"), "absent");
 }
 
+TEST_F(Files, AMisspeltFieldIsToldAndTheLastGoodStateStays) {
+  write("a.yaml", map("one", "1"));
+  (void)source->sync_once();
+  write("a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {key: '2'}\nimutable: true\n" +
+                      std::string("---\n") + map("two", "2"));
+  const FileReport report = source->sync_once();
+  ASSERT_EQ(report.errors.size(), 1u);
+  EXPECT_NE(report.errors[0].find("imutable is not a field here; did you mean immutable?"), std::string::npos)
+      << report.errors[0];
+  EXPECT_EQ(value("one"), "1");
+  EXPECT_EQ(value("two"), "2");
+}
+
 TEST_F(Files, EditsThroughTheApiSurviveARestart) {
   write("a.yaml", map("one", "1"));
   (void)source->sync_once();
