@@ -167,7 +167,7 @@ TEST(Endpoints, OnlyReadyPodsOfThePoolServe) {
   leaving["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z";
   leaving["status"]["podIP"] = "127.0.1.9";
   inputs.pods.push_back(*resource::Object::make(leaving));
-  const Pool& found = compile(inputs).snapshot->pools.at(0);
+  const Pool found = compile(inputs).snapshot->pools.at(0);
   ASSERT_EQ(found.endpoints.size(), 2U);
   EXPECT_EQ(found.endpoints[0].pod, "default/a");
   EXPECT_EQ(found.endpoints[1].pod, "default/b");

@@ -37,8 +37,10 @@ ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count) {
   std::size_t size = 0;
   std::size_t copied = 0;
   while (copied < count && pieces[copied].iov_len <= kJoinedBytesMax - size) {
-    std::memcpy(joined + size, pieces[copied].iov_base, pieces[copied].iov_len);
-    size += pieces[copied++].iov_len;
+    const iovec& piece = pieces[copied++];
+    if (piece.iov_len == 0) continue;  // an empty piece may have no address
+    std::memcpy(joined + size, piece.iov_base, piece.iov_len);
+    size += piece.iov_len;
   }
   if (copied == count) return ::send(fd, joined, size, MSG_NOSIGNAL);
   msghdr message{};
