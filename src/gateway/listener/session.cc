@@ -79,7 +79,7 @@ void Session::make_room() {
     std::memmove(buffer_.data(), buffer_.data() + begin_, used);
   } else {
     net::Buffer larger = context_.buffers.take(used + room);
-    std::memcpy(larger.data(), buffer_.data() + begin_, used);
+    std::copy_n(buffer_.data() + begin_, used, larger.data());
     buffer_ = std::move(larger);
   }
   begin_ = 0;
@@ -182,7 +182,7 @@ net::Task<Session::Step> Session::read_length_body(std::size_t already) {
   }
   const std::size_t copied = std::min(end_ - start, need);
   large_body_ = context_.buffers.take(need + dialect::kBodyPadding);
-  std::memcpy(large_body_.data(), buffer_.data() + start, copied);
+  std::copy_n(buffer_.data() + start, copied, large_body_.data());
   message_bytes_ = head_bytes_ + copied;
   std::size_t have = copied;
   while (have < need) {
@@ -221,10 +221,10 @@ net::Task<Session::Step> Session::read_chunked_body() {
     }
     if (have + piece->payload.size() + dialect::kBodyPadding > large_body_.size()) {
       net::Buffer larger = context_.buffers.take(2 * (have + piece->payload.size() + dialect::kBodyPadding));
-      std::memcpy(larger.data(), large_body_.data(), have);
+      std::copy_n(large_body_.data(), have, larger.data());
       large_body_ = std::move(larger);
     }
-    std::memcpy(large_body_.data() + have, piece->payload.data(), piece->payload.size());
+    std::copy_n(piece->payload.data(), piece->payload.size(), large_body_.data() + have);
     have += piece->payload.size();
     if (piece->done) break;
     if (used < end_ && piece->consumed > 0) continue;

@@ -1,6 +1,6 @@
 #include "gateway/upstream/connection.h"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 namespace tidegate::upstream {
@@ -37,7 +37,7 @@ net::Stream::ReadOp Connection::more() {
   if (end_ == buffer_.size()) {
     // Only an unfinished head can fill it; the parser's limit bounds how far this goes.
     net::Buffer larger = buffers_.take(buffer_.size() * 2);
-    std::memcpy(larger.data(), buffer_.data() + begin_, end_ - begin_);
+    std::copy_n(buffer_.data() + begin_, end_ - begin_, larger.data());
     buffer_ = std::move(larger);
     end_ -= std::exchange(begin_, 0);
   }
