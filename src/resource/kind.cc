@@ -14,6 +14,7 @@
 #include "resource/inference_pool.h"
 #include "resource/inference_service.h"
 #include "resource/ingress.h"
+#include "resource/installed.h"
 #include "resource/llm_route.h"
 #include "resource/metadata.h"
 #include "resource/node_pool.h"
@@ -29,40 +30,44 @@ namespace tidegate::resource {
 
 // A name without a group ("gateways") means the first kind here that answers to it.
 std::span<const Kind> kinds() {
-  static const std::vector<Kind> kKinds = {
-      pod_kind(),
-      service_kind(),
-      config_map_kind(),
-      secret_kind(),
-      namespace_kind(),
-      node_kind(),
-      event_kind(),
-      service_account_kind(),
-      persistent_volume_kind(),
-      persistent_volume_claim_kind(),
-      pod_disruption_budget_kind(),
-      deployment_kind(),
-      replica_set_kind(),
-      lease_kind(),
-      endpoint_slice_kind(),
-      priority_class_kind(),
-      resource_policy_kind(),
-      node_pool_kind(),
-      inference_pool_old_kind(),
-      inference_pool_kind(),
-      inference_model_kind(),
-      llm_route_kind(),
-      asm_mesh_config_kind(),
-      istio_gateway_kind(),
-      gateway_kind(),
-      http_route_kind(),
-      horizontal_pod_autoscaler_kind(),
-      inference_service_kind(),
-      serving_runtime_kind(),
-      cluster_serving_runtime_kind(),
-      ingress_kind(),
-      ingress_class_kind(),
-  };
+  static const std::vector<Kind> kKinds = [] {
+    std::vector<Kind> all = {
+        pod_kind(),
+        service_kind(),
+        config_map_kind(),
+        secret_kind(),
+        namespace_kind(),
+        node_kind(),
+        event_kind(),
+        service_account_kind(),
+        persistent_volume_kind(),
+        persistent_volume_claim_kind(),
+        pod_disruption_budget_kind(),
+        deployment_kind(),
+        replica_set_kind(),
+        lease_kind(),
+        endpoint_slice_kind(),
+        priority_class_kind(),
+        resource_policy_kind(),
+        node_pool_kind(),
+        inference_pool_old_kind(),
+        inference_pool_kind(),
+        inference_model_kind(),
+        llm_route_kind(),
+        asm_mesh_config_kind(),
+        istio_gateway_kind(),
+        gateway_kind(),
+        http_route_kind(),
+        horizontal_pod_autoscaler_kind(),
+        inference_service_kind(),
+        serving_runtime_kind(),
+        cluster_serving_runtime_kind(),
+        ingress_kind(),
+        ingress_class_kind(),
+    };
+    for (Kind& kind : installed_kinds()) all.push_back(std::move(kind));
+    return all;
+  }();
   return kKinds;
 }
 

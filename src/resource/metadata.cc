@@ -10,9 +10,17 @@ namespace {
 
 constexpr std::size_t kAnnotationsMax = 256 * 1024;  // bytes, all together
 
+// Names of roles may hold colons: system:node.
+std::string_view path_segment(std::string_view text) {
+  const bool right =
+      text != "." && text != ".." && text.find_first_of("/%") == std::string_view::npos && text.size() <= 253;
+  return right ? std::string_view() : "use at most 253 letters without '/' and '%'";
+}
+
 Syntax name_syntax(const Kind& kind) {
   if (kind.group.empty() && kind.kind == "Namespace") return dns_label;
   if (kind.group.empty() && kind.kind == "Service") return rfc1035_label;
+  if (kind.group == "rbac.authorization.k8s.io") return path_segment;
   return dns_subdomain;
 }
 

@@ -31,6 +31,50 @@ spec:
 """
 
 
+# What an installation script for a cluster brings along, with the definition of a kind that is built in.
+INSTALLER = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: inferencepools.inference.networking.k8s.io}
+spec:
+  group: inference.networking.k8s.io
+  names: {kind: InferencePool, listKind: InferencePoolList, plural: inferencepools, singular: inferencepool}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object}}}}
+    subresources: {status: {}}
+status: {acceptedNames: {kind: "", plural: ""}, conditions: null, storedVersions: null}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: installer}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "installer:all"}
+rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: installer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "installer:all"}
+subjects: [{kind: ServiceAccount, name: installer, namespace: default}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: hooks}
+webhooks:
+- name: hooks.example.com
+  clientConfig: {service: {name: hooks, namespace: default}}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}]
+  sideEffects: None
+  admissionReviewVersions: [v1]
+"""
+
+
 class Api(WireTest):
     """`tidegate up` without manifests, and a kubectl that knows it."""
 
@@ -302,6 +346,22 @@ class Kubectl(Api):
         self.assertIn("Deployment/web", self.kubectl("get", "hpa", "web", "-n", "team-a"))
         self.assertIn("yes", self.kubectl("auth", "can-i", "create", "pods"))
         self.kubectl("delete", "namespace", "team-a")
+
+    def test_what_an_installer_brings_is_kept(self):
+        for way in ([], ["--server-side", "--force-conflicts"]):
+            self.kubectl("apply", *way, "-f", "-", stdin=INSTALLER)
+        self.kubectl("wait", "--for=condition=established", "crd/inferencepools.inference.networking.k8s.io", "--timeout=5s")
+        self.assertEqual(self.kubectl("get", "inferencepools.inference.networking.k8s.io", "-o", "name"), "")
+        self.kubectl("create", "role", "reader", "--verb=get,list", "--resource=pods")
+        self.kubectl("create", "rolebinding", "reader", "--role=reader", "--serviceaccount=default:installer")
+        self.assertIn("pods", self.kubectl("describe", "role", "reader"))
+        self.kubectl("create", "clusterrole", "reader", "--verb=get", "--resource=pods")
+        # No webhook stands in the way, and a role that a binding names stays.
+        self.kubectl("create", "configmap", "free")
+        self.assertIn("roleRef", self.kubectl(
+            "patch", "rolebinding", "reader", "--type=merge", "-p", '{"roleRef":{"name":"other"}}', fails=True))
+        self.kubectl("delete", "-f", "-", stdin=INSTALLER)
+        self.assertEqual(self.kubectl("get", "inferencepools.inference.networking.k8s.io", "-o", "name"), "")
 
     def test_the_canary_walk(self):
         engines = (EXAMPLE / "1-engines.yaml").read_text().replace("replicas: 3", "replicas: 0")

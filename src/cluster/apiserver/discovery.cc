@@ -260,6 +260,7 @@ bool has_scale(const Kind& kind) {
 bool is_builtin(const Kind& kind) {
   static constexpr std::string_view kGroups[] = {"admissionregistration.k8s.io",
                                                  "apiextensions.k8s.io",
+                                                 "apiregistration.k8s.io",
                                                  "certificates.k8s.io",
                                                  "coordination.k8s.io",
                                                  "discovery.k8s.io",

@@ -6,6 +6,7 @@
 #include "cluster/ownership/apply.h"
 #include "cluster/schema/catalog.h"
 #include "cluster/schema/fields.h"
+#include "resource/installed.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -18,7 +19,8 @@ ownership::Writer writer_of(const Context& context, const Call& call) {
   std::string manager = call.options.field_manager;
   const bool applies = body_type(call.content_type) == BodyType::kApplyPatch;
   // Appliers must name themselves; for others the program's name will do.
-  if (manager.empty() && !applies) manager = call.user_agent.substr(0, std::min<std::size_t>(call.user_agent.find('/'), 128));
+  if (manager.empty() && !applies)
+    manager = call.user_agent.substr(0, std::min<std::size_t>(call.user_agent.find('/'), 128));
   if (manager.empty() && !applies) manager = "unknown";
   return {.manager = std::move(manager),
           .subresource = call.path.subresource,
@@ -60,6 +62,12 @@ Answer<Response> try_apply(const Context& context, const Call& call, const Json&
   return tl::unexpected(status_of(call, object.error()));
 }
 
+// What cannot do here what it does in a cluster is said where it is made.
+void note_kept_only(const Call& call, std::vector<std::string>& warnings) {
+  const std::string_view notice = resource::kept_only(*call.kind);
+  if (!notice.empty()) warnings.push_back(std::string(call.kind->kind) + ": " + std::string(notice));
+}
+
 }  // namespace
 
 cluster::WriteOptions write_options(const Call& call) {
@@ -67,10 +75,11 @@ cluster::WriteOptions write_options(const Call& call) {
 }
 
 Answer<void> check_fields(const Call& call, Json& document, std::vector<std::string>& warnings) {
+  if (call.method == "POST") note_kept_only(call, warnings);
   auto unknown = schema::drop_unknown(schema::schema_of(*call.kind, call.path.version), document);
   if (unknown.empty() || call.options.validation == Validation::kIgnore) return {};
   if (call.options.validation == Validation::kStrict) return bad_request(schema::strict_error(unknown));
-  warnings = std::move(unknown);
+  warnings.insert(warnings.end(), unknown.begin(), unknown.end());
   return {};
 }
 

@@ -76,6 +76,29 @@ type PersistentVolume kind
 type Binding kind
   metadata 1 meta.v1.ObjectMeta
   target 2 ObjectReference
+type ResourceQuota kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 ResourceQuotaSpec
+  status 3 ResourceQuotaStatus
+type ResourceQuotaSpec
+  hard 1 {}quantity
+  scopes 2 []text
+  scopeSelector 3 any
+type ResourceQuotaStatus
+  hard 1 {}quantity
+  used 2 {}quantity
+type LimitRange kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 LimitRangeSpec
+type LimitRangeSpec
+  limits 1 []LimitRangeItem
+type LimitRangeItem
+  type 1 text
+  max 2 {}quantity
+  min 3 {}quantity
+  default 4 {}quantity
+  defaultRequest 5 {}quantity
+  maxLimitRequestRatio 6 {}quantity
 type PodSpec
   volumes 1 []Volume map=name merge=name retainKeys
   initContainers 20 []Container map=name merge=name
@@ -1357,6 +1380,9 @@ type ForNode
   name 1 text
 )types",
 R"types(package networking.v1
+type NetworkPolicy kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 any
 type Ingress kind
   metadata 1 meta.v1.ObjectMeta
   spec 2 IngressSpec
@@ -1401,6 +1427,167 @@ type HTTPIngressPath
   path 1 text
   pathType 3 text
   backend 2 IngressBackend
+)types",
+R"types(package rbac.authorization.v1
+type Role kind
+  metadata 1 meta.v1.ObjectMeta
+  rules 2 []PolicyRule
+type RoleBinding kind
+  metadata 1 meta.v1.ObjectMeta
+  subjects 2 []Subject
+  roleRef 3 RoleRef
+type ClusterRole kind
+  metadata 1 meta.v1.ObjectMeta
+  rules 2 []PolicyRule
+  aggregationRule 3 AggregationRule
+type ClusterRoleBinding kind
+  metadata 1 meta.v1.ObjectMeta
+  subjects 2 []Subject
+  roleRef 3 RoleRef
+type PolicyRule
+  verbs 1 []text
+  apiGroups 2 []text
+  resources 3 []text
+  resourceNames 4 []text
+  nonResourceURLs 5 []text
+type Subject
+  kind 1 text
+  apiGroup 2 text
+  name 3 text
+  namespace 4 text
+type RoleRef atomic
+  apiGroup 1 text
+  kind 2 text
+  name 3 text
+type AggregationRule
+  clusterRoleSelectors 1 []meta.v1.LabelSelector
+)types",
+R"types(package admissionregistration.v1
+type ValidatingWebhookConfiguration kind
+  metadata 1 meta.v1.ObjectMeta
+  webhooks 2 []ValidatingWebhook map=name merge=name
+type MutatingWebhookConfiguration kind
+  metadata 1 meta.v1.ObjectMeta
+  webhooks 2 []MutatingWebhook map=name merge=name
+type ValidatingAdmissionPolicy kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 any
+  status 3 any
+type ValidatingAdmissionPolicyBinding kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 any
+type ValidatingWebhook
+  name 1 text
+  clientConfig 2 WebhookClientConfig
+  rules 3 []RuleWithOperations
+  failurePolicy 4 text
+  namespaceSelector 5 meta.v1.LabelSelector
+  sideEffects 6 text
+  timeoutSeconds 7 integer
+  admissionReviewVersions 8 []text
+  matchPolicy 9 text
+  objectSelector 10 meta.v1.LabelSelector
+  matchConditions 11 []MatchCondition map=name merge=name
+type MutatingWebhook
+  name 1 text
+  clientConfig 2 WebhookClientConfig
+  rules 3 []RuleWithOperations
+  failurePolicy 4 text
+  namespaceSelector 5 meta.v1.LabelSelector
+  sideEffects 6 text
+  timeoutSeconds 7 integer
+  admissionReviewVersions 8 []text
+  matchPolicy 9 text
+  reinvocationPolicy 10 text
+  objectSelector 11 meta.v1.LabelSelector
+  matchConditions 12 []MatchCondition map=name merge=name
+type RuleWithOperations
+  operations 1 []text
+  rule 2 Rule inline
+type Rule
+  apiGroups 1 []text
+  apiVersions 2 []text
+  resources 3 []text
+  scope 4 text
+type WebhookClientConfig
+  service 1 ServiceReference
+  caBundle 2 bytes
+  url 3 text
+type ServiceReference
+  namespace 1 text
+  name 2 text
+  path 3 text
+  port 4 integer
+type MatchCondition
+  name 1 text
+  expression 2 text
+)types",
+R"types(package apiextensions.v1
+type CustomResourceDefinition kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 CustomResourceDefinitionSpec
+  status 3 CustomResourceDefinitionStatus
+type CustomResourceDefinitionSpec
+  group 1 text
+  names 3 CustomResourceDefinitionNames
+  scope 4 text
+  versions 7 []CustomResourceDefinitionVersion
+  conversion 9 CustomResourceConversion
+  preserveUnknownFields 10 boolean
+type CustomResourceDefinitionNames
+  plural 1 text
+  singular 2 text
+  shortNames 3 []text
+  kind 4 text
+  listKind 5 text
+  categories 6 []text
+type CustomResourceDefinitionVersion
+  name 1 text
+  served 2 boolean
+  storage 3 boolean
+  schema 4 CustomResourceValidation
+  subresources 5 CustomResourceSubresources
+  additionalPrinterColumns 6 []CustomResourceColumnDefinition
+  deprecated 7 boolean
+  deprecationWarning 8 text
+  selectableFields 9 []SelectableField
+type CustomResourceValidation
+  openAPIV3Schema 1 any
+type CustomResourceSubresources
+  status 1 any
+  scale 2 CustomResourceSubresourceScale
+type CustomResourceSubresourceScale
+  specReplicasPath 1 text
+  statusReplicasPath 2 text
+  labelSelectorPath 3 text
+type CustomResourceColumnDefinition
+  name 1 text
+  type 2 text
+  format 3 text
+  description 4 text
+  priority 5 integer
+  jsonPath 6 text
+type SelectableField
+  jsonPath 1 text
+type CustomResourceConversion
+  strategy 1 text
+  webhook 2 any
+type CustomResourceDefinitionStatus
+  conditions 1 []CustomResourceDefinitionCondition map=type
+  acceptedNames 2 CustomResourceDefinitionNames
+  storedVersions 3 []text
+type CustomResourceDefinitionCondition
+  type 1 text
+  status 2 text
+  lastTransitionTime 3 time
+  reason 4 text
+  message 5 text
+)types",
+R"types(package apiregistration.v1
+type APIService kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 any
+  status 3 any
 )types",
 R"types(package policy.v1
 type PodDisruptionBudget kind
