@@ -46,6 +46,30 @@ Result<void> read_head(Walk& walk) {
   return {};
 }
 
+void set_deadlines(Walk& walk, const route::Rule& rule) {
+  const Duration whole = rule.request_timeout.value_or(walk.tools.config.total_timeout);
+  if (whole > Duration::zero()) walk.ends = walk.request.received + whole;
+  walk.attempt_timeout = rule.attempt_timeout.value_or(Duration::zero());
+}
+
+// What the endpoint will be asked for is judged anew. True if the route names that path: a prefix that is
+// taken away names nothing.
+bool rewrite_path(Walk& walk, bool names_path) {
+  const route::PathEdit& edit = walk.filters->rewrite->path;
+  if (edit.kind == route::PathEdit::kKeep) return names_path;
+  walk.edited_path = route::edited(edit, walk.path, walk.matched_prefix);
+  walk.path = walk.edited_path;
+  walk.api = dialect::classify(walk.request.head.method, walk.path);
+  return edit.kind == route::PathEdit::kFull || edit.value.size() > 1;
+}
+
+// Paths that only a route which names them opens. A Service may be anything, so there the engines'
+// administration alone is closed.
+bool is_closed(const Walk& walk) {
+  if (walk.pool && walk.pool->kind == Pool::kService) return walk.api == Api::kAdmin;
+  return dialect::needs_named_route(walk.api);
+}
+
 // Which route, and which of its pools.
 Result<void> match(Walk& walk, std::uint16_t port) {
   const http::Head& head = walk.request.head;
@@ -59,13 +83,20 @@ Result<void> match(Walk& walk, std::uint16_t port) {
         not_found("no route matches host \"" + std::string(walk.host.substr(0, 253)) + "\" and this path"));
   }
   walk.route = matched.route;
-  if (dialect::needs_named_route(walk.api) && !matched.names_path) {
+  walk.matched_prefix = matched.prefix;
+  set_deadlines(walk, *matched.rule);
+  const route::Destination* destination = route::draw(*matched.rule, walk.tools.random.next());
+  walk.filters = destination ? destination->filters.get() : matched.rule->filters.get();
+  if (walk.redirects()) return {};
+  walk.pool = destination ? walk.view->snapshot->pool(destination->target) : nullptr;
+  bool names_path = matched.names_path;
+  if (walk.filters && walk.filters->rewrite) names_path = rewrite_path(walk, names_path);
+  if (is_closed(walk) && !names_path) {
     walk.flags = "NR";
     walk.reason = "path-not-routed";
+    walk.pool = nullptr;
     return tl::unexpected(not_found("this path is not open through the gateway; a route must name it"));
   }
-  const route::Destination* destination = route::draw(*matched.rule, walk.tools.random.next());
-  walk.pool = destination ? walk.view->snapshot->pool(destination->target) : nullptr;
   if (!walk.pool) {
     walk.flags = "NR";
     walk.reason = "broken-backend";
@@ -152,16 +183,28 @@ void report(Walk& walk, TimePoint now) {
   if (walk.tools.access_log) write_access_log(walk, counted, now);
 }
 
+net::Task<bool> redirect(Walk& walk, std::uint16_t port) {
+  const route::Redirect& redirect = *walk.filters->redirect;
+  const route::Origin origin{route::host_of(walk.host), port, false};
+  const std::string location = route::location(redirect, origin, walk.path, walk.matched_prefix);
+  OwnAnswer answer;
+  answer.status = redirect.status;
+  answer.location = location;
+  co_return co_await respond(walk, answer);
+}
+
 net::Task<bool> serve(Walk& walk, std::uint16_t port) {
   if (Result<void> read = read_head(walk); !read) co_return co_await respond_error(walk, read.error());
   if (Result<void> matched = match(walk, port); !matched)
     co_return co_await respond_error(walk, matched.error());
+  if (walk.redirects()) co_return co_await redirect(walk, port);
   const bool inference = walk.pool->kind == Pool::kInference;
   if (inference && walk.api == Api::kModels) co_return co_await list_models(walk);
   if (inference && dialect::has_model_in_body(walk.api)) {
     if (Result<void> resolved = resolve(walk); !resolved)
       co_return co_await respond_error(walk, resolved.error());
   }
+  if (walk.filters && !walk.filters->mirrors.empty()) send_mirrors(walk);
   Answer answer;
   const Result<void> answered = co_await forward(walk, answer);
   if (!answered) co_return co_await respond_error(walk, answered.error(), walk.retry_after_s);

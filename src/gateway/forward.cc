@@ -98,13 +98,7 @@ dialect::Injected prepare(Walk& walk, const dialect::EngineTraits& traits, Outgo
   return injected;
 }
 
-TimePoint answer_deadline(const Walk& walk) {
-  const Config& config = walk.tools.config;
-  TimePoint deadline = walk.tools.loop.now() + config.first_byte_timeout;
-  if (config.total_timeout > Duration::zero())
-    deadline = std::min(deadline, walk.request.received + config.total_timeout);
-  return deadline;
-}
+TimePoint answer_deadline(const Walk& walk) { return walk.deadline(walk.tools.config.first_byte_timeout); }
 
 // Sends on one connection and reads the head of the answer.
 net::Task<Result<const http::Head*>> ask(Walk& walk, upstream::Connection& connection, Outgoing& out) {
@@ -146,6 +140,7 @@ net::Task<bool> read_whole(Answer& answer) {
 net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   Tools& tools = walk.tools;
   answer.live = &live;
+  if (walk.attempt_timeout > Duration::zero()) walk.attempt_ends = tools.loop.now() + walk.attempt_timeout;
   Outgoing out;
   bool fresh_only = false;
   while (true) {

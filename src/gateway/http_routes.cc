@@ -25,6 +25,18 @@ route::PathMatch path_of(const resource::PathMatch& path) {
   return {};
 }
 
+route::PathEdit path_edit_of(const resource::PathModifier& path) {
+  switch (path.type) {
+    case resource::PathModifier::Type::kReplaceFull:
+      return {route::PathEdit::kFull, path.value};
+    case resource::PathModifier::Type::kReplacePrefix:
+      return {route::PathEdit::kPrefix, path.value};
+    case resource::PathModifier::Type::kNone:
+      break;
+  }
+  return {};
+}
+
 std::optional<Duration> duration_of(const std::optional<std::chrono::milliseconds>& given) {
   return given ? std::optional<Duration>(*given) : std::nullopt;
 }
@@ -158,21 +170,88 @@ class HttpRouteReader {
         if (auto converted = convert(match, field)) rule.matches.push_back(*std::move(converted));
       }
       if (rule.matches.empty() && !from.matches.empty()) continue;
-      // A filter that is not carried out must fail the request: skipping it would serve what was never asked
-      // for.
-      const bool filtered =
-          !from.filters.empty() || std::any_of(from.refs.begin(), from.refs.end(),
-                                               [](const auto& ref) { return !ref.filters.empty(); });
-      if (filtered)
-        unsupported_ = field + ".filters: filters are not carried out yet; requests that match get 500";
+      const auto filters = filters_of(from.filters, field + ".filters", point);
+      rule.filters = filters.value_or(nullptr);
       for (std::size_t r = 0; r < from.refs.size(); ++r) {
-        const std::uint32_t target =
-            resolve(from.refs[r].to, field + ".backendRefs[" + std::to_string(r) + "]", point);
-        rule.destinations.push_back({filtered ? route::Destination::kBroken : target, from.refs[r].weight});
+        const std::string at = field + ".backendRefs[" + std::to_string(r) + "]";
+        const std::uint32_t target = resolve(from.refs[r].to, at, point);
+        const auto own = filters_of(from.refs[r].filters, at + ".filters", point);
+        const bool broken = !filters || !own;
+        rule.destinations.push_back({broken ? route::Destination::kBroken : target, from.refs[r].weight,
+                                     broken ? nullptr : route::joined(rule.filters, *own)});
       }
       rules.push_back(std::move(rule));
     }
     return rules;
+  }
+
+  // Nothing if one of them cannot be carried out: then the requests must fail, as skipping it would serve
+  // what was never asked for.
+  std::optional<route::FiltersPtr> filters_of(const std::vector<resource::HTTPRouteFilter>& list,
+                                              const std::string& field, const AttachPoint& point) {
+    if (list.empty()) return route::FiltersPtr();
+    auto filters = std::make_shared<route::Filters>();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const std::string at = field + "[" + std::to_string(i) + "]";
+      if (!take_filter(list[i], at, point, *filters)) return std::nullopt;
+    }
+    return filters;
+  }
+
+  bool take_filter(const resource::HTTPRouteFilter& filter, const std::string& field,
+                   const AttachPoint& point, route::Filters& into) {
+    using resource::FilterType;
+    switch (filter.type) {
+      case FilterType::kRequestHeaderModifier:
+        return take_headers(filter.headers, field, into.request);
+      case FilterType::kResponseHeaderModifier:
+        return take_headers(filter.headers, field, into.response);
+      case FilterType::kRequestRedirect: {
+        const resource::Redirect& from = filter.redirect;
+        into.redirect = route::Redirect{from.scheme, from.hostname, path_edit_of(from.path),
+                                        from.port.value_or(0), from.status};
+        return true;
+      }
+      case FilterType::kUrlRewrite:
+        into.rewrite = route::Rewrite{filter.rewrite.hostname, path_edit_of(filter.rewrite.path)};
+        return true;
+      case FilterType::kRequestMirror: {
+        // A mirror that leads nowhere costs only itself.
+        const std::uint32_t target = resolve(filter.mirror.to, field + ".requestMirror.backendRef", point);
+        if (target != route::Destination::kBroken)
+          into.mirrors.push_back({target, filter.mirror.numerator, filter.mirror.denominator});
+        return true;
+      }
+      case FilterType::kCors:
+      case FilterType::kExtensionRef:
+        break;
+    }
+    unsupported_ = field + ".type: " + (filter.type == FilterType::kCors ? "CORS" : "ExtensionRef") +
+                   " is not carried out here; requests that match get 500; remove the filter";
+    return false;
+  }
+
+  bool take_headers(const resource::HeaderModifier& from, const std::string& field,
+                    route::HeaderEdits& into) {
+    const auto fine = [&](const std::string& name) {
+      if (!route::frames_messages(name)) return true;
+      unsupported_ = field + " changes " + name +
+                     ", which belongs to one connection and is written by the gateway; remove it";
+      return false;
+    };
+    for (const auto& [name, value] : from.set) {
+      if (!fine(name)) return false;
+      into.set(name, value);
+    }
+    for (const auto& [name, value] : from.add) {
+      if (!fine(name)) return false;
+      into.add(name, value);
+    }
+    for (const std::string& name : from.remove) {
+      if (!fine(name)) return false;
+      into.remove(name);
+    }
+    return true;
   }
 
   std::optional<route::Match> convert(const resource::HTTPRouteMatch& match, const std::string& field) {

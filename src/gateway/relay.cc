@@ -96,12 +96,14 @@ http::Framing framing_for(const Walk& walk, const Answer& answer, bool events) {
 void append_head(std::string& out, Walk& walk, const Answer& answer, http::Framing framing) {
   const http::Head& head = *answer.head;
   const http::HopFields hop(head);
+  const route::HeaderEdits* edits = walk.filters ? &walk.filters->response : nullptr;
   out.reserve(kHeadReserve);
   http::append_status_line(out, head.status, head.reason);
   append_fields(out, {}, head.headers, [&](const http::Header& header) {
     return header.field != http::Field::kContentLength && header.field != http::Field::kXRequestId &&
-           !hop.contains(header);
+           !hop.contains(header) && (!edits || !edits->drops(header.name));
   });
+  if (edits) append_edits(out, *edits);
   if (!head.find(http::Field::kDate))
     http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   out.append("x-request-id: ").append(walk.request_id).append("\r\n", 2);
@@ -131,11 +133,7 @@ Result<bool> take_ready(Answer& answer, std::vector<std::string_view>& pieces) {
 
 // Before waiting for more of the body: until when, and whom to abort if the client leaves.
 void begin_wait(Walk& walk, Answer& answer) {
-  TimePoint deadline = walk.tools.loop.now() + walk.tools.config.stream_idle_timeout;
-  if (walk.tools.config.total_timeout > Duration::zero()) {
-    deadline = std::min(deadline, walk.request.received + walk.tools.config.total_timeout);
-  }
-  answer.connection->set_deadline(deadline);
+  answer.connection->set_deadline(walk.deadline(walk.tools.config.stream_idle_timeout));
   walk.waiting_on = answer.connection.get();
 }
 
@@ -253,7 +251,8 @@ net::Task<bool> respond(Walk& walk, OwnAnswer answer) {
   walk.status = answer.status;
   std::string out;
   http::append_status_line(out, answer.status);
-  http::append_field(out, "content-type", answer.content_type);
+  if (!answer.location.empty()) http::append_field(out, "location", answer.location);
+  if (!answer.body.empty()) http::append_field(out, "content-type", answer.content_type);
   http::append_field(out, "content-length", answer.body.size());
   http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   if (!walk.request_id.empty()) http::append_field(out, "x-request-id", walk.request_id);

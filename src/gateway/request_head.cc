@@ -78,8 +78,18 @@ std::optional<telemetry::TraceContext> trace_of(const http::Head& head, Random& 
   return telemetry::child_of(*parent, random);
 }
 
+void append_edits(std::string& out, const route::HeaderEdits& edits) {
+  for (const route::HeaderEdit& edit : edits.all()) {
+    for (const std::string& value : edit.values) http::append_field(out, edit.name, value);
+  }
+}
+
 void append_request_head(std::string& out, const Walk& walk, std::uint64_t content_length) {
   const http::Head& head = walk.request.head;
+  const route::HeaderEdits* edits = walk.filters ? &walk.filters->request : nullptr;
+  std::string_view host = walk.host;
+  if (walk.filters && walk.filters->rewrite && !walk.filters->rewrite->host.empty())
+    host = walk.filters->rewrite->host;
   const http::HopFields hop(head);
   out.reserve(kHeadReserve);
   // As it came, if it can go on as it came: then one copy may take the fields behind it along.
@@ -92,13 +102,14 @@ void append_request_head(std::string& out, const Walk& walk, std::uint64_t conte
     http::append_request_line(out, head.method, walk.path);
   }
   const bool host_is_sent = std::ranges::any_of(head.headers, [&](const http::Header& header) {
-    return header.field == http::Field::kHost && header.value.data() == walk.host.data();
+    return header.field == http::Field::kHost && header.value.data() == host.data();
   });
   append_fields(out, start, head.headers, [&](const http::Header& header) {
     if (header.field == http::Field::kHost) return host_is_sent;
-    return !is_ours(header) && !hop.contains(header);
+    return !is_ours(header) && !hop.contains(header) && (!edits || !edits->drops(header.name));
   });
-  if (!host_is_sent) out.append("host: ").append(walk.host).append("\r\n", 2);
+  if (edits) append_edits(out, *edits);
+  if (!host_is_sent) out.append("host: ").append(host).append("\r\n", 2);
   append_forwarded_for(out, walk);
   out += "x-forwarded-proto: http\r\nx-request-id: ";
   out.append(walk.request_id).append("\r\n", 2);

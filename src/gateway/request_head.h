@@ -58,6 +58,9 @@ void append_fields(std::string& out, std::string_view run, const std::vector<htt
   out.append(run);
 }
 
+// Appends what header edits put in.
+void append_edits(std::string& out, const route::HeaderEdits& edits);
+
 // The access log's line for a request that has ended.
 void write_access_log(const Walk& walk, const usage::Counted& counted, TimePoint now);
 

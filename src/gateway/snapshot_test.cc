@@ -432,10 +432,10 @@ TEST(HttpRoutes, ServicesBecomePoolsOfTheirPods) {
   EXPECT_EQ(answering_pool(compiled, 80, "h")->endpoints[0].address, "127.0.2.1:80");
 }
 
-TEST(HttpRoutes, AFilterIsNeverSkipped) {
+TEST(HttpRoutes, AFilterThatIsNotOursIsNeverSkipped) {
   Inputs inputs = gateway_api(
       R"([{"name":"http","port":80,"protocol":"HTTP"}])",
-      R"({"parentRefs":[{"name":"gw"}],"rules":[{"filters":[{"type":"RequestHeaderModifier","requestHeaderModifier":{"remove":["x-secret"]}}],
+      R"({"parentRefs":[{"name":"gw"}],"rules":[{"filters":[{"type":"ExtensionRef","extensionRef":{"group":"a.b","kind":"Filter","name":"x"}}],
       "backendRefs":[{"group":"inference.networking.x-k8s.io","kind":"InferencePool","name":"vllm-llama2-7b-pool"}]}]})");
   const Compiled compiled = compile(inputs);
   EXPECT_EQ(condition(compiled, inputs.http_routes[0], "Accepted"), "False UnsupportedValue");

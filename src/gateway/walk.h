@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "gateway/dialect/traits.h"
 #include "gateway/fleet/live.h"
 #include "gateway/listener/session.h"
+#include "gateway/mirror.h"
 #include "gateway/pick/rank.h"
 #include "gateway/probe.h"
 #include "gateway/upstream/pool.h"
@@ -46,6 +48,7 @@ struct Tools {
   telemetry::AccessLog* access_log;  // null: none
   std::size_t shard;
   http::DateText& date;
+  Mirrors& mirrors;
 };
 
 struct Walk {
@@ -72,6 +75,12 @@ struct Walk {
 
   // From the route and the body.
   const route::Route* route = nullptr;
+  const route::Filters* filters = nullptr;  // null: nothing is changed on the way
+  std::string_view matched_prefix;          // of the path
+  std::string edited_path;                  // what `path` shows when a filter changed it
+  TimePoint ends = TimePoint::max();        // of the whole exchange
+  Duration attempt_timeout{0};              // of one try of one endpoint; 0: none
+  TimePoint attempt_ends = TimePoint::max();
   const Pool* pool = nullptr;
   const PoolView* live = nullptr;
   dialect::BodyFacts facts;
@@ -93,6 +102,12 @@ struct Walk {
   std::optional<TimePoint> sent_on;
   std::optional<TimePoint> answered;
   usage::Meter meter;
+
+  // The answer is a redirect; nobody else is asked.
+  bool redirects() const { return filters && filters->redirect; }
+
+  // For a wait that begins now: the end of the exchange or of the attempt, whichever is nearer.
+  TimePoint deadline(Duration wait) const { return std::min({tools.loop.now() + wait, ends, attempt_ends}); }
 
   // What the engine is asked for; also the label and the log's target model.
   std::string_view target_model() const {
@@ -148,6 +163,7 @@ struct OwnAnswer {
   std::string_view body;
   std::uint32_t retry_after_s = 0;  // 0: no such header
   std::string_view allow;           // for 405
+  std::string_view location;        // for redirects
 };
 net::Task<bool> respond(Walk& walk, OwnAnswer answer);
 net::Task<bool> respond_error(Walk& walk, Error error, std::uint32_t retry_after_s = 0);

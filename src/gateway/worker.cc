@@ -14,7 +14,9 @@ Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& re
       picker_(config.pick),
       bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
       probe_(registry, shard),
-      tools_{loop_, config_, clock, random_, upstream_, picker_, bodies_, probe_, access_log, shard, date_},
+      mirrors_(loop_, upstream_),
+      tools_{loop_,   config_, clock,      random_, upstream_, picker_,
+             bodies_, probe_,  access_log, shard,   date_,     mirrors_},
       view_(std::make_shared<const View>()),
       thread_([this] { loop_.run(); }) {}
 
@@ -80,6 +82,7 @@ std::future<void> Worker::drain(Duration timeout) {
 
 net::Task<void> Worker::finish() {
   co_await tasks_.wait_empty();
+  co_await mirrors_.stop();
   upstream_.close();
   view_.reset();
   loop_.stop();

@@ -53,6 +53,7 @@ class Worker {
   dialect::BodyReader bodies_;
   Probe probe_;
   http::DateText date_;
+  Mirrors mirrors_;
   Tools tools_;
   std::shared_ptr<const View> view_;
   std::map<std::string, std::unique_ptr<listener::Acceptor>> acceptors_;  // by address

@@ -230,7 +230,9 @@ Matched Table::match(const Request& request) const {
   const std::string_view query = request.target.substr(std::min(mark + 1, request.target.size()));
   for (const Entry* entry : *order) {
     if (!fits(*entry, request, path, query)) continue;
-    return {entry->route, entry->rule, entry->path_kind != PathMatch::kPrefix || !entry->path.empty()};
+    const bool is_prefix = entry->path_kind == PathMatch::kPrefix;
+    return {entry->route, entry->rule, !is_prefix || !entry->path.empty(),
+            is_prefix ? std::string_view(entry->path) : std::string_view()};
   }
   return {};
 }

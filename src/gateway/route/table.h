@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "gateway/route/filters.h"
 #include "http/head.h"
 
 namespace tidegate::route {
@@ -63,6 +64,7 @@ struct Destination {
       0xFFFFFFFF;  // an invalid reference: its share is answered with 500
   std::uint32_t target = kBroken;
   std::uint32_t weight = 1;
+  FiltersPtr filters = {};  // its rule's and its own
 };
 
 struct Rule {
@@ -71,6 +73,7 @@ struct Rule {
   std::vector<Destination> destinations;
   std::optional<Duration> request_timeout = {};  // the whole exchange, retries included; 0 turns it off
   std::optional<Duration> attempt_timeout = {};  // one try of one endpoint; 0 turns it off
+  FiltersPtr filters = {};                       // for rules that lead nowhere: a redirect
 };
 
 enum class Family : std::uint8_t { kHttpRoute, kLlmRoute };
@@ -95,6 +98,7 @@ struct Matched {
   const Route* route = nullptr;
   const Rule* rule = nullptr;
   bool names_path = false;  // the match names an exact path, a regex or a prefix longer than "/"
+  std::string_view prefix;  // of a prefix match, without a closing "/"
   explicit operator bool() const { return rule != nullptr; }
 };
 
