@@ -14,7 +14,8 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // How long, and for how many bytes, a refused client may go on sending before its connection is cut. Closing
 // at once would reset it, and the reset could overtake the answer.
 constexpr Duration kLingerTime = std::chrono::seconds(1);
-constexpr std::size_t kLingerBytesMax = 1024 * 1024;
+// Whoever still sends a body that was refused must have sent it before it reads why.
+constexpr std::size_t kLingerBytesMax = 64 * 1024 * 1024;
 
 }  // namespace
 

@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "resource/json_duplicates.h"
+#include "resource/path.h"
+
 namespace tidegate::resource {
 namespace {
 
@@ -39,10 +42,14 @@ class CountingIterator {
   const char** furthest_;
 };
 
+constexpr std::size_t kDuplicatesMax = 100;
+
 // Builds the document from the library's events.
 class Builder {
  public:
-  Builder(const std::size_t& line, LineTree* lines) : line_(line), lines_(lines) {}
+  // With `duplicates` a key that is there twice is noted, not refused.
+  Builder(const std::size_t& line, LineTree* lines, std::vector<std::string>* duplicates)
+      : line_(line), lines_(lines), duplicates_(duplicates) {}
 
   bool null() { return put(nullptr); }
   bool boolean(bool value) { return put(value); }
@@ -75,7 +82,11 @@ class Builder {
       }
       seen = !level.keys.insert(key).second;
     }
-    if (seen) return refuse("the key \"" + key.substr(0, 80) + "\" is there twice; keep one of them");
+    level.again = seen && duplicates_ != nullptr;
+    if (seen && duplicates_ == nullptr) {
+      return refuse("the key \"" + key.substr(0, 80) + "\" is there twice; keep one of them");
+    }
+    if (level.again && duplicates_->size() < kDuplicatesMax) duplicates_->push_back(path_to(key));
     if (fields >= kFieldsMax)
       return refuse("an object has more than " + std::to_string(kFieldsMax) + " fields");
     level.key = std::move(key);
@@ -102,6 +113,7 @@ class Builder {
     std::string key;
     std::size_t key_line = 0;
     std::unordered_set<std::string> keys;
+    bool again = false;  // the key is there already
   };
 
   bool refuse(std::string problem) {
@@ -124,6 +136,11 @@ class Builder {
     if (lines_ != nullptr) *id = lines_->add_field(level.id, level.key, level.key_line);
     // Past the library's own insertion, which looks for the key again in a walk over all.
     auto& object = level.value->get_ref<Json::object_t&>();
+    if (level.again) {
+      Json& place = (*level.value)[level.key];
+      place = std::move(value);
+      return &place;
+    }
     static_cast<Json::object_t::Container&>(object).emplace_back(std::move(level.key), std::move(value));
     return &object.back().second;
   }
@@ -148,8 +165,25 @@ class Builder {
     return true;
   }
 
+  std::string path_to(const std::string& key) const {
+    std::string path;
+    for (std::size_t i = 0; i + 1 < levels_.size(); ++i) {
+      const Level& level = levels_[i];
+      if (level.value->is_array()) {
+        append_index(path, level.value->size() - 1);
+        continue;
+      }
+      for (const auto& member : level.value->items()) {
+        if (&member.value() == levels_[i + 1].value) append_field(path, member.key());
+      }
+    }
+    append_field(path, key);
+    return path;
+  }
+
   const std::size_t& line_;
   LineTree* lines_;
+  std::vector<std::string>* duplicates_;
   Json root_;
   std::vector<Level> levels_;
   std::string problem_;
@@ -157,13 +191,24 @@ class Builder {
 
 // `strict` refuses what stands behind the value.
 Result<Json> parse(std::string_view text, std::size_t& line, LineTree* lines, const char** furthest,
-                   bool strict) {
-  Builder builder(line, lines);
+                   bool strict, std::vector<std::string>* duplicates = nullptr) {
+  Builder builder(line, lines, duplicates);
   const bool parsed = Json::sax_parse(CountingIterator(text.data(), &line, furthest),
                                       CountingIterator(text.data() + text.size(), nullptr, nullptr), &builder,
                                       nlohmann::detail::input_format_t::json, strict);
   if (!parsed) return fail(Code::kInvalid, builder.problem().empty() ? "is not JSON" : builder.problem());
   return std::move(builder.root());
+}
+
+Result<Json> parse_whole(std::string_view text, std::size_t bytes_max, std::vector<std::string>* duplicates) {
+  if (text.size() > bytes_max) {
+    return fail(Code::kTooLarge,
+                "has " + std::to_string(text.size()) + " bytes; use at most " + std::to_string(bytes_max));
+  }
+  std::size_t line = 1;
+  auto value = parse(text, line, nullptr, nullptr, true, duplicates);
+  if (!value) value.error().message += " (line " + std::to_string(line) + ")";
+  return value;
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -183,14 +228,11 @@ Result<Json> parse_json_prefix(std::string_view& text, std::size_t& line, LineTr
 }
 
 Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
-  if (text.size() > bytes_max) {
-    return fail(Code::kTooLarge,
-                "has " + std::to_string(text.size()) + " bytes; use at most " + std::to_string(bytes_max));
-  }
-  std::size_t line = 1;
-  auto value = parse(text, line, nullptr, nullptr, true);
-  if (!value) value.error().message += " (line " + std::to_string(line) + ")";
-  return value;
+  return parse_whole(text, bytes_max, nullptr);
+}
+
+Result<Json> parse_json_last_wins(std::string_view text, std::vector<std::string>& duplicates) {
+  return parse_whole(text, kObjectBytesMax, &duplicates);
 }
 
 std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }

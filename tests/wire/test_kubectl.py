@@ -260,6 +260,57 @@ class Rules(Api):
         self.assert_status(self.ask("PATCH", self.DEPLOYMENTS + "/web/scale", {"spec": {"replicas": -2}},
                                     content_type="application/merge-patch+json"), 422, "Invalid")
 
+    def test_a_key_that_is_there_twice(self):
+        body = '{"metadata":{"name":"twice"},"data":{"a":"1","b":"2","a":"3"}}'
+        self.assert_status(self.ask("POST", self.MAPS + "?fieldValidation=Strict", body), 400, "BadRequest",
+                           'strict decoding error: duplicate field "data.a"')
+        self.assertEqual(self.ask("GET", self.MAPS)[1]["items"], [])
+        status, text, headers = self.request("POST", self.MAPS + "?dryRun=All", body)
+        self.assertEqual((status, json.loads(text)["data"]), (201, {"a": "3", "b": "2"}))
+        self.assertIn("duplicate field", headers["Warning"])
+        _, _, headers = self.request("POST", self.MAPS + "?dryRun=All&fieldValidation=Ignore", body)
+        self.assertIsNone(headers["Warning"])
+
+    def test_which_revision_a_list_may_have(self):
+        for query, says in (("?resourceVersionMatch=Exact", "unless resourceVersion is provided"),
+                            ("?resourceVersionMatch=Exact&resourceVersion=0", "forbidden for resourceVersion"),
+                            ("?resourceVersionMatch=Newest&resourceVersion=1", "Unsupported value")):
+            body = self.assert_status(self.ask("GET", self.MAPS + query), 422, "Invalid", says)
+            self.assertEqual(body["details"]["causes"][0]["field"], "resourceVersionMatch")
+        self.assertEqual(self.ask("GET", self.MAPS + "?resourceVersionMatch=NotOlderThan&resourceVersion=1")[0], 200)
+
+    def test_a_body_of_many_mebibytes_is_told_so(self):
+        large = json.dumps(self.config_map("large", labels={"a": "x" * (9 << 20)}))
+        for _ in range(3):
+            self.assert_status(self.ask("POST", self.MAPS, large), 413, "RequestEntityTooLarge")
+
+    def test_eviction_keeps_the_budget(self):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": {"app": "p"}},
+               "spec": {"containers": [{"name": "main", "image": "example/none"}], "nodeName": "elsewhere"}}
+        self.assertEqual(self.ask("POST", self.PODS, pod)[0], 201)
+        merge = {"content_type": "application/merge-patch+json"}
+        running = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+        self.assertEqual(self.ask("PATCH", self.PODS + "/p/status", running, **merge)[0], 200)
+        budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+        budget = {"metadata": {"name": "p"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "p"}}}}
+        self.assertEqual(self.ask("POST", budgets, budget)[0], 201)
+        eventually(lambda: self.ask("GET", budgets + "/p")[1].get("status", {}).get("currentHealthy") == 1, "the budget's status")
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+        body = self.assert_status(self.ask("POST", self.PODS + "/p/eviction", eviction), 429, "TooManyRequests",
+                                  "disruption budget")
+        self.assertEqual(body["details"]["causes"][0]["reason"], "DisruptionBudget")
+        self.assertIn("needs 1 healthy pods and has 1", body["details"]["causes"][0]["message"])
+        self.ask("PATCH", budgets + "/p", {"spec": {"minAvailable": 0}}, **merge)
+        eventually(lambda: self.ask("POST", self.PODS + "/p/eviction", eviction)[0] == 201, "leave to go")
+
+    def test_questions_about_access(self):
+        reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        about = {"resourceAttributes": {"verb": "get", "resource": "pods"}}
+        self.assertFalse(self.ask("POST", reviews, {"spec": {"user": "bob", **about}})[1]["status"]["allowed"])
+        self.assert_status(self.ask("POST", reviews, {"spec": {"user": "bob"}}), 422, "Invalid", "exactly one of")
+        self.assertTrue(self.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                                 {"spec": about})[1]["status"]["allowed"])
+
     def test_custom_kinds_refuse_strategic_patches(self):
         path = "/apis/istio.alibabacloud.com/v1beta1/asmmeshconfigs/default"
         self.assert_status(self.ask("PATCH", path, {}, content_type="application/strategic-merge-patch+json"), 415,

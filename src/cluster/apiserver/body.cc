@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apiserver/objects.h"
+#include "cluster/schema/fields.h"
 #include "resource/json.h"
 
 namespace tidegate::apiserver {
@@ -10,7 +11,8 @@ namespace {
 
 using resource::Json;
 
-constexpr std::string_view kBodies = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+constexpr std::string_view kBodies =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 std::string text_of(const Json& json, const char* field) {
   const auto found = json.find(field);
@@ -63,20 +65,22 @@ Answer<void> fit_metadata(const Call& call, Json& document) {
 
 }  // namespace
 
-Answer<Json> body_of(const Call& call) {
+Answer<Json> body_of(const Call& call, std::vector<std::string>* duplicates) {
   const BodyType type = body_type(call.content_type);
   const bool applies = type == BodyType::kApplyPatch && call.method == "PATCH";
   const bool known = type == BodyType::kJson || type == BodyType::kYaml || type == BodyType::kProtobuf;
   if (!known && !applies) return unsupported_media_type(kBodies);
-  auto document = parse_body(applies ? BodyType::kYaml : type, call.body);
+  auto document = parse_body(applies ? BodyType::kYaml : type, call.body, duplicates);
   if (!document) return document;
   if (!document->is_object()) return bad_request("the body is no object");
   return document;
 }
 
-Answer<Json> object_of(const Call& call) {
-  auto document = body_of(call);
+Answer<Json> object_of(const Call& call, std::vector<std::string>& warnings) {
+  std::vector<std::string> duplicates;
+  auto document = body_of(call, &duplicates);
   if (!document) return document;
+  warnings = schema::duplicate_messages(duplicates);
   if (auto fits = fit_kind(call, *document); !fits) return tl::unexpected(fits.error());
   if (auto fits = fit_metadata(call, *document); !fits) return tl::unexpected(fits.error());
   return document;

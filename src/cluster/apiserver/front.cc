@@ -62,7 +62,7 @@ std::string warning_text(std::string_view message) {
 
 net::Task<void> respond(http::Responder& responder, Response response) {
   for (const std::string& warning : response.warnings) responder.header("Warning", warning_text(warning));
-  if (response.code == 429) responder.header("Retry-After", "1");
+  if (response.retry_after_s > 0) responder.header("Retry-After", std::to_string(response.retry_after_s));
   Result<void> sent = co_await responder.respond(response.code, kJson, std::move(response.body));
   (void)sent;
 }

@@ -7,6 +7,7 @@
 #include "cluster/schema/protobuf.h"
 #include "http/head.h"
 #include "resource/json.h"
+#include "resource/json_duplicates.h"
 #include "resource/yaml.h"
 
 namespace tidegate::apiserver {
@@ -85,7 +86,7 @@ BodyType body_type(std::string_view content_type) {
   return BodyType::kOther;
 }
 
-Answer<Json> parse_body(BodyType type, std::string_view body) {
+Answer<Json> parse_body(BodyType type, std::string_view body, std::vector<std::string>* duplicates) {
   const auto refuse = [](const Error& error) {
     const bool large = error.code == Code::kTooLarge;
     return tl::unexpected(
@@ -94,7 +95,8 @@ Answer<Json> parse_body(BodyType type, std::string_view body) {
   };
   if (type == BodyType::kProtobuf) {
     if (body.size() > resource::kObjectBytesMax) {
-      return refuse({Code::kTooLarge, "", "use at most " + std::to_string(resource::kObjectBytesMax) + " bytes"});
+      return refuse(
+          {Code::kTooLarge, "", "use at most " + std::to_string(resource::kObjectBytesMax) + " bytes"});
     }
     auto json = schema::decode_protobuf(body);
     if (!json) return refuse(json.error());
@@ -106,7 +108,8 @@ Answer<Json> parse_body(BodyType type, std::string_view body) {
         {Code::kTooLarge, "", "use at most " + std::to_string(resource::kObjectBytesMax) + " bytes"});
   }
   if (!yaml) {
-    auto json = resource::parse_json(body);
+    auto json = duplicates == nullptr ? resource::parse_json(body)
+                                      : resource::parse_json_last_wins(body, *duplicates);
     if (!json) return refuse(json.error());
     return *std::move(json);
   }

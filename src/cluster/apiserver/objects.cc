@@ -159,7 +159,7 @@ Shape Call::shape(WallTime now) const {
   return {kind, path.version, form, options.include_object, options.no_object, now};
 }
 
-Response failure(const Status& status) { return {status.code, to_text(status), {}}; }
+Response failure(const Status& status) { return {status.code, to_text(status), {}, status.retry_after_s}; }
 
 Response shown(const Context& context, const Call& call, const resource::Object& object, int code,
                std::vector<std::string> warnings) {
@@ -197,7 +197,8 @@ Answer<Response> list_objects(const Context& context, const Call& call) {
   const Options& options = call.options;
   const auto selector = parse_selector(*call.kind, options.label_selector, options.field_selector);
   if (!selector) return bad_request(selector.error().message);
-  cluster::ListOptions page{.namespace_ = call.path.namespace_, .limit = options.limit, .continue_ = options.continue_};
+  cluster::ListOptions page{
+      .namespace_ = call.path.namespace_, .limit = options.limit, .continue_ = options.continue_};
   auto list = context.client.list(*call.kind, page);
   if (!list) return tl::unexpected(status_of(call, list.error()));
   if (options.continue_.empty()) {
@@ -211,9 +212,9 @@ Answer<Response> list_objects(const Context& context, const Call& call) {
 }
 
 Answer<Response> create_object(const Context& context, const Call& call) {
-  auto document = object_of(call);
-  if (!document) return tl::unexpected(document.error());
   std::vector<std::string> warnings;
+  auto document = object_of(call, warnings);
+  if (!document) return tl::unexpected(document.error());
   if (auto right = check_fields(call, *document, warnings); !right) return tl::unexpected(right.error());
   if (auto right = admit(call, *document); !right) return tl::unexpected(right.error());
   const std::string name = name_in(*document);
@@ -224,9 +225,9 @@ Answer<Response> create_object(const Context& context, const Call& call) {
 }
 
 Answer<Response> update_object(const Context& context, const Call& call) {
-  auto document = object_of(call);
-  if (!document) return tl::unexpected(document.error());
   std::vector<std::string> warnings;
+  auto document = object_of(call, warnings);
+  if (!document) return tl::unexpected(document.error());
   if (auto right = check_fields(call, *document, warnings); !right) return tl::unexpected(right.error());
   const bool status = call.path.subresource == "status";
   const auto before = read(context, call);

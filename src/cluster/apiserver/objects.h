@@ -43,6 +43,7 @@ struct Response {
   int code = 200;
   std::string body;  // JSON
   std::vector<std::string> warnings;
+  int retry_after_s = 0;
 };
 
 Response failure(const Status& status);
@@ -68,6 +69,9 @@ Answer<Response> patch_object(const Context& context, const Call& call);
 // subresources.cc
 Answer<Response> answer_scale(const Context& context, const Call& call);
 Answer<Response> answer_binding(const Context& context, const Call& call);
+Response success(int code);
+
+// eviction.cc
 Answer<Response> answer_eviction(const Context& context, const Call& call);
 
 // Reads the object that is meant. 404 if there is none.
@@ -76,11 +80,11 @@ Answer<cluster::ObjectPtr> read(const Context& context, const Call& call);
 Answer<void> admit(const Call& call, resource::Json& document);
 Status status_of(const Call& call, const Error& error);
 // The body as one document. body.cc
-Answer<resource::Json> body_of(const Call& call);
-// The same as an object of the path's kind, namespace and name.
-Answer<resource::Json> object_of(const Call& call);
-// Fields that the kind does not have go; as fieldValidation says, each is a warning or all of them are a 400.
-// writes.cc
+Answer<resource::Json> body_of(const Call& call, std::vector<std::string>* duplicates = nullptr);
+// The same as an object of the path's kind, namespace and name. `warnings` names fields that are there twice.
+Answer<resource::Json> object_of(const Call& call, std::vector<std::string>& warnings);
+// Fields that the kind does not have go; as fieldValidation says, each is a warning or all of them are a 400,
+// with what is in `warnings` already. writes.cc
 Answer<void> check_fields(const Call& call, resource::Json& document, std::vector<std::string>& warnings);
 // `after` with metadata.managedFields that tell what this writer changed. `before` null: created. writes.cc
 resource::Json tracked(const Context& context, const Call& call, const resource::Json* before,

@@ -59,6 +59,52 @@ Answer<void> read_writes(Options& options) {
   return {};
 }
 
+// 422 about ListOptions, as Kubernetes says it.
+tl::unexpected<Status> wrong_list_option(const char* field, const char* reason, const std::string& message) {
+  Status status =
+      plain_status(422, "ListOptions.meta.k8s.io \"\" is invalid: " + std::string(field) + ": " + message);
+  status.reason = "Invalid";
+  status.group = "meta.k8s.io";
+  status.kind = "ListOptions";
+  status.causes.push_back({reason, message, field});
+  return tl::unexpected(status);
+}
+
+Answer<void> read_match(Options& options) {
+  constexpr const char* kField = "resourceVersionMatch";
+  const std::string_view match = options.get(kField);
+  options.resource_version_match = match;
+  const auto forbidden = [&](const std::string& why) {
+    return wrong_list_option(kField, "FieldValueForbidden", "Forbidden: " + why);
+  };
+  if (options.send_initial_events && match != "NotOlderThan") {
+    return forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  }
+  if (options.send_initial_events && !options.watch) {
+    return wrong_list_option("sendInitialEvents", "FieldValueForbidden",
+                             "Forbidden: sendInitialEvents is forbidden for list");
+  }
+  if (match.empty()) return {};
+  if (options.watch && !options.send_initial_events) {
+    return forbidden("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+  }
+  if (options.send_initial_events) return {};
+  const std::string_view version = options.get("resourceVersion");
+  if (version.empty())
+    return forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  if (!options.continue_.empty())
+    return forbidden("resourceVersionMatch is forbidden when continue is provided");
+  if (match != "Exact" && match != "NotOlderThan") {
+    return wrong_list_option(
+        kField, "FieldValueNotSupported",
+        "Unsupported value: " + shown(match) + ": supported values: \"Exact\", \"NotOlderThan\"");
+  }
+  if (match == "Exact" && version == "0") {
+    return forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+  }
+  return {};
+}
+
 Answer<void> read_collection(Options& options) {
   const auto limit = options.number("limit");
   if (!limit) return tl::unexpected(limit.error());
@@ -67,7 +113,6 @@ Answer<void> read_collection(Options& options) {
   options.continue_ = options.get("continue");
   options.label_selector = options.get("labelSelector");
   options.field_selector = options.get("fieldSelector");
-  options.resource_version_match = options.get("resourceVersionMatch");
   const std::string_view include = options.get("includeObject");
   options.include_object = include == "Object";
   options.no_object = include == "None";
@@ -77,6 +122,7 @@ Answer<void> read_collection(Options& options) {
   const auto timeout = options.number("timeoutSeconds");
   if (!timeout) return tl::unexpected(timeout.error());
   options.timeout_s = *timeout;
+  if (auto fits = read_match(options); !fits) return fits;
   const auto grace = options.number("gracePeriodSeconds");
   if (!grace) return tl::unexpected(grace.error());
   options.grace_s = *grace;

@@ -4,6 +4,7 @@
 
 #include "cluster/apiserver/discovery.h"
 #include "cluster/apiserver/objects.h"
+#include "cluster/schema/catalog.h"
 #include "cluster/store/patch.h"
 #include "resource/json.h"
 
@@ -68,7 +69,8 @@ Answer<void> same_identity(const Call& call, const resource::Object& before, con
 Answer<cluster::ObjectPtr> attempt(const Context& context, const Call& call, const Patch& patch,
                                    const resource::Object& before, bool& own_revision,
                                    std::vector<std::string>& warnings) {
-  auto after = cluster::apply_patch(patch.type, before.json(), patch.json);
+  auto after = cluster::apply_patch(patch.type, before.json(), patch.json,
+                                    &schema::schema_of(*call.kind, call.path.version));
   if (!after) {
     // What does not fit is the request's fault in a JSON patch, and no valid object otherwise.
     Status status = status_of(call, after.error());

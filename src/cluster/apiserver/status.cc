@@ -160,6 +160,7 @@ Status plain_status(int code, std::string message) {
   status.code = code;
   status.reason = reason_of(code);
   status.message = std::move(message);
+  if (code == 429) status.retry_after_s = 1;
   return status;
 }
 

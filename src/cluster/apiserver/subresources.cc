@@ -1,4 +1,4 @@
-// scale, binding and eviction.
+// scale and binding.
 
 #include <nlohmann/json.hpp>
 
@@ -108,13 +108,13 @@ Answer<ObjectPtr> write_scale(const Context& context, const Call& call, const re
   return *object;
 }
 
+}  // namespace
+
 Response success(int code) {
   Status status;
   status.code = code;
   return {code, to_text(status), {}};
 }
-
-}  // namespace
 
 Answer<Response> answer_scale(const Context& context, const Call& call) {
   const bool reads = call.method == "GET" || call.method == "HEAD";
@@ -143,24 +143,6 @@ Answer<Response> answer_binding(const Context& context, const Call& call) {
   if (call.options.dry_run) return success(201);
   if (auto bound = context.client.bind(call.key(), node); !bound) {
     return tl::unexpected(status_of(call, bound.error()));
-  }
-  return success(201);
-}
-
-Answer<Response> answer_eviction(const Context& context, const Call& call) {
-  if (call.method != "POST") return method_not_allowed();
-  const auto eviction = body_of(call);
-  if (!eviction) return tl::unexpected(eviction.error());
-  const auto pod = read(context, call);
-  if (!pod) return tl::unexpected(pod.error());
-  const bool dry_run =
-      call.options.dry_run || resource::find_array(*eviction, "deleteOptions.dryRun") != nullptr;
-  if (dry_run) return success(201);
-  cluster::RemoveOptions how;
-  const auto grace_s = resource::number(*eviction, "deleteOptions.gracePeriodSeconds", -1);
-  if (grace_s >= 0) how.grace_s = grace_s;
-  if (auto removed = context.client.remove(*call.kind, call.key(), how); !removed) {
-    return tl::unexpected(status_of(call, removed.error()));
   }
   return success(201);
 }

@@ -75,11 +75,13 @@ cluster::WriteOptions write_options(const Call& call) {
 }
 
 Answer<void> check_fields(const Call& call, Json& document, std::vector<std::string>& warnings) {
-  if (call.method == "POST") note_kept_only(call, warnings);
   auto unknown = schema::drop_unknown(schema::schema_of(*call.kind, call.path.version), document);
-  if (unknown.empty() || call.options.validation == Validation::kIgnore) return {};
-  if (call.options.validation == Validation::kStrict) return bad_request(schema::strict_error(unknown));
   warnings.insert(warnings.end(), unknown.begin(), unknown.end());
+  const Validation validation = call.options.validation;
+  if (validation == Validation::kStrict && !warnings.empty())
+    return bad_request(schema::strict_error(warnings));
+  if (validation == Validation::kIgnore) warnings.clear();
+  if (call.method == "POST") note_kept_only(call, warnings);
   return {};
 }
 
@@ -89,9 +91,9 @@ Json tracked(const Context& context, const Call& call, const Json* before, Json 
 }
 
 Answer<Response> apply_object(const Context& context, const Call& call) {
-  auto config = object_of(call);
-  if (!config) return tl::unexpected(config.error());
   std::vector<std::string> warnings;
+  auto config = object_of(call, warnings);
+  if (!config) return tl::unexpected(config.error());
   if (auto right = check_fields(call, *config, warnings); !right) return tl::unexpected(right.error());
   for (int i = 0;; ++i) {
     bool raced = false;

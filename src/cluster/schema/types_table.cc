@@ -1616,6 +1616,27 @@ type SelfSubjectAccessReview kind
   metadata 1 meta.v1.ObjectMeta
   spec 2 SelfSubjectAccessReviewSpec
   status 3 SubjectAccessReviewStatus
+type SubjectAccessReview kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 SubjectAccessReviewSpec
+  status 3 SubjectAccessReviewStatus
+type LocalSubjectAccessReview kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 SubjectAccessReviewSpec
+  status 3 SubjectAccessReviewStatus
+type SelfSubjectRulesReview kind
+  metadata 1 meta.v1.ObjectMeta
+  spec 2 SelfSubjectRulesReviewSpec
+  status 3 any
+type SelfSubjectRulesReviewSpec
+  namespace 1 text
+type SubjectAccessReviewSpec
+  resourceAttributes 1 ResourceAttributes
+  nonResourceAttributes 2 NonResourceAttributes
+  user 3 text
+  groups 4 []text
+  extra 5 {}[]text
+  uid 6 text
 type SelfSubjectAccessReviewSpec
   resourceAttributes 1 ResourceAttributes
   nonResourceAttributes 2 NonResourceAttributes

@@ -43,42 +43,19 @@ Result<Json> json_patch(Json document, const Json& patch) {
   return document;
 }
 
-// Lists that a strategic patch merges item by item, and the field that tells the items apart. `inside` is the
-// field that holds the object around the list; empty: any.
-struct MergeList {
-  std::string_view inside;
-  std::string_view field;
-  std::string_view key;  // empty: a list of plain values, merged as a set
-};
-constexpr MergeList kMergeLists[] = {
-    {"containers", "ports", "containerPort"},
-    {"initContainers", "ports", "containerPort"},
-    {"spec", "ports", "port"},
-    {"", "containers", "name"},
-    {"", "initContainers", "name"},
-    {"", "ephemeralContainers", "name"},
-    {"", "env", "name"},
-    {"", "volumes", "name"},
-    {"", "volumeMounts", "mountPath"},
-    {"", "volumeDevices", "devicePath"},
-    {"", "imagePullSecrets", "name"},
-    {"", "hostAliases", "ip"},
-    {"", "topologySpreadConstraints", "topologyKey"},
-    {"", "resourceClaims", "name"},
-    {"", "schedulingGates", "name"},
-    {"", "conditions", "type"},
-    {"", "ownerReferences", "uid"},
-    {"", "secrets", "name"},
-    {"", "taints", "key"},
-    {"status", "addresses", "type"},
-    {"metadata", "finalizers", ""},
-};
+using resource::Schema;
+using resource::SchemaField;
 
-const MergeList* merge_list(std::string_view inside, std::string_view field) {
-  for (const MergeList& list : kMergeLists) {
-    if (list.field == field && (list.inside.empty() || list.inside == inside)) return &list;
-  }
-  return nullptr;
+const SchemaField* field_of(const Schema* schema, std::string_view field) {
+  if (schema == nullptr || schema->type != Schema::Type::kObject) return nullptr;
+  return schema->find(field);
+}
+
+// What an object in this field looks like: a field of its own, or a value of a map. Null if nobody knows.
+const Schema* inside(const Schema* schema, std::string_view field) {
+  if (schema != nullptr && schema->type == Schema::Type::kMap) return schema->items.get();
+  const SchemaField* found = field_of(schema, field);
+  return found == nullptr ? nullptr : found->schema.get();
 }
 
 Json* find_item(Json& list, std::string_view key, const Json& wanted) {
@@ -96,14 +73,15 @@ std::string directive(const Json& patch) {
   return found != patch.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Result<void> merge_object(Json& target, const Json& patch, std::string_view inside);
+Result<void> merge_object(Json& target, const Json& patch, const Schema* schema);
 
-Result<void> merge_items(Json& target, const Json& patch, const MergeList& list) {
+// `list` merges: by its merge key, or as a set where it has none.
+Result<void> merge_items(Json& target, const Json& patch, const SchemaField& list) {
   if (!target.is_array()) target = Json::array();
   if (target.size() > kListMax || patch.size() > kListMax) {
-    return fail(Code::kInvalid, std::string(list.field) + " is too long to be merged");
+    return fail(Code::kInvalid, list.name + " is too long to be merged");
   }
-  if (list.key.empty()) {
+  if (list.merge_key.empty()) {
     for (const Json& item : patch) {
       if (std::find(target.begin(), target.end(), item) == target.end()) target.push_back(item);
     }
@@ -118,12 +96,11 @@ Result<void> merge_items(Json& target, const Json& patch, const MergeList& list)
     return {};
   }
   for (const Json& item : patch) {
-    const auto key = item.is_object() ? item.find(list.key) : item.end();
+    const auto key = item.is_object() ? item.find(list.merge_key) : item.end();
     if (!item.is_object() || key == item.end()) {
-      return invalid(std::string(list.field),
-                     "has an item without \"" + std::string(list.key) + "\" in the patch");
+      return invalid(list.name, "has an item without \"" + list.merge_key + "\" in the patch");
     }
-    Json* present = find_item(target, list.key, *key);
+    Json* present = find_item(target, list.merge_key, *key);
     if (directive(item) == "delete") {
       if (present != nullptr) target.erase(static_cast<std::size_t>(present - &target[0]));
       continue;
@@ -132,7 +109,7 @@ Result<void> merge_items(Json& target, const Json& patch, const MergeList& list)
       target.push_back(Json::object());
       present = &target.back();
     }
-    if (auto merged = merge_object(*present, item, list.field); !merged) return merged;
+    if (auto merged = merge_object(*present, item, list.schema->items.get()); !merged) return merged;
   }
   return {};
 }
@@ -169,7 +146,7 @@ constexpr std::string_view kSetOrder = "$setElementOrder/";
 constexpr std::string_view kDeletePlain = "$deleteFromPrimitiveList/";
 
 // The directives of a patch object, once its fields are merged.
-Result<void> follow_directives(Json& target, const Json& patch, std::string_view inside) {
+Result<void> follow_directives(Json& target, const Json& patch, const Schema* schema) {
   for (const auto& member : patch.items()) {
     const std::string_view name = member.key();
     const Json& value = member.value();
@@ -183,9 +160,9 @@ Result<void> follow_directives(Json& target, const Json& patch, std::string_view
       target[field] = std::move(kept);
     } else if (name.starts_with(kSetOrder)) {
       const std::string field(name.substr(kSetOrder.size()));
-      const MergeList* list = merge_list(inside, field);
+      const SchemaField* list = field_of(schema, field);
       if (target.contains(field))
-        set_order(target[field], value, list == nullptr ? std::string_view() : list->key);
+        set_order(target[field], value, list == nullptr ? std::string_view() : list->merge_key);
     } else if (name == "$retainKeys") {
       if (!value.is_array()) return invalid("$retainKeys", "is no list; use a list of field names");
       Json kept = Json::object();
@@ -199,7 +176,7 @@ Result<void> follow_directives(Json& target, const Json& patch, std::string_view
   return {};
 }
 
-Result<void> merge_object(Json& target, const Json& patch, std::string_view inside) {
+Result<void> merge_object(Json& target, const Json& patch, const Schema* schema) {
   if (!target.is_object()) target = Json::object();
   const std::string order = directive(patch);
   if (order == "delete") {
@@ -217,15 +194,15 @@ Result<void> merge_object(Json& target, const Json& patch, std::string_view insi
     if (value.is_null()) {
       target.erase(field);
     } else if (value.is_object()) {
-      if (auto merged = merge_object(target[field], value, field); !merged) return merged;
-    } else if (const MergeList* list = value.is_array() ? merge_list(inside, field) : nullptr;
-               list != nullptr) {
+      if (auto merged = merge_object(target[field], value, inside(schema, field)); !merged) return merged;
+    } else if (const SchemaField* list = value.is_array() ? field_of(schema, field) : nullptr;
+               list != nullptr && list->merges) {
       if (auto merged = merge_items(target[field], value, *list); !merged) return merged;
     } else {
       target[field] = value;
     }
   }
-  return follow_directives(target, patch, inside);
+  return follow_directives(target, patch, schema);
 }
 
 }  // namespace
@@ -245,7 +222,7 @@ void merge_patch(Json& target, const Json& patch) {
   }
 }
 
-Result<Json> apply_patch(PatchType type, Json document, const Json& patch) {
+Result<Json> apply_patch(PatchType type, Json document, const Json& patch, const Schema* schema) {
   switch (type) {
     case PatchType::kJson:
       return json_patch(std::move(document), patch);
@@ -255,7 +232,7 @@ Result<Json> apply_patch(PatchType type, Json document, const Json& patch) {
       return document;
     case PatchType::kStrategic:
       if (!patch.is_object()) return fail(Code::kInvalid, "a strategic merge patch is an object");
-      if (auto merged = merge_object(document, patch, {}); !merged) return tl::unexpected(merged.error());
+      if (auto merged = merge_object(document, patch, schema); !merged) return tl::unexpected(merged.error());
       return document;
   }
   return fail(Code::kInternal, "unknown kind of patch");

@@ -7,12 +7,15 @@
 #pragma once
 
 #include "cluster/client.h"
+#include "resource/schema.h"
 
 namespace tidegate::cluster {
 
-// `document` changed as `patch` says.
-// Errors: kInvalid if the patch is malformed or does not fit; kTooLarge if a JSON patch copies too much.
-Result<Json> apply_patch(PatchType type, Json document, const Json& patch);
+// `document` changed as `patch` says. How a strategic patch merges a list is in the schema of the document's
+// kind; without one every list is replaced. Errors: kInvalid if the patch is malformed or does not fit;
+// kTooLarge if a JSON patch copies too much.
+Result<Json> apply_patch(PatchType type, Json document, const Json& patch,
+                         const resource::Schema* schema = nullptr);
 
 // RFC 7386.
 void merge_patch(Json& target, const Json& patch);

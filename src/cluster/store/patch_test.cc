@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cluster/schema/catalog.h"
 #include "cluster/store/rules.h"
 
 namespace tidegate::cluster {
@@ -11,8 +12,9 @@ namespace {
 
 Json json(std::string_view text) { return Json::parse(text); }
 
-std::string patched(PatchType type, std::string_view document, std::string_view patch) {
-  auto result = apply_patch(type, json(document), json(patch));
+std::string patched(PatchType type, std::string_view document, std::string_view patch,
+                    std::string_view kind = "Pod") {
+  auto result = apply_patch(type, json(document), json(patch), schema::find_schema("v1", kind));
   return result ? result->dump() : describe(result.error());
 }
 
@@ -118,8 +120,21 @@ TEST(StrategicPatch, FollowsDirectives) {
 
 TEST(StrategicPatch, ServicePortsAreKeyedByTheirPort) {
   EXPECT_EQ(patched(PatchType::kStrategic, R"({"spec":{"ports":[{"port":80,"name":"a"}]}})",
-                    R"({"spec":{"ports":[{"port":80,"targetPort":8080},{"port":81}]}})"),
+                    R"({"spec":{"ports":[{"port":80,"targetPort":8080},{"port":81}]}})", "Service"),
             R"({"spec":{"ports":[{"port":80,"name":"a","targetPort":8080},{"port":81}]}})");
+}
+
+// Which lists merge, and by what, is in the type table: tolerations are replaced, a Node's conditions merge.
+TEST(StrategicPatch, MergesWhatTheTypesSay) {
+  EXPECT_EQ(patched(PatchType::kStrategic, R"({"spec":{"tolerations":[{"key":"a"}]}})",
+                    R"({"spec":{"tolerations":[{"key":"b"}]}})"),
+            R"({"spec":{"tolerations":[{"key":"b"}]}})");
+  EXPECT_EQ(patched(PatchType::kStrategic, R"({"status":{"conditions":[{"type":"A","status":"True"}]}})",
+                    R"({"status":{"conditions":[{"type":"B"},{"type":"A","status":"False"}]}})", "Node"),
+            R"({"status":{"conditions":[{"type":"A","status":"False"},{"type":"B"}]}})");
+  auto unknown = apply_patch(PatchType::kStrategic, json(R"({"spec":{"containers":[{"name":"a"}]}})"),
+                             json(R"({"spec":{"containers":[{"name":"b"}]}})"));
+  EXPECT_EQ(unknown->dump(), R"({"spec":{"containers":[{"name":"b"}]}})");
 }
 
 TEST(Same, IgnoresTheOrderOfFieldsOnly) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cluster/schema/catalog.h"
 #include "cluster/store/garbage.h"
 #include "cluster/store/patch.h"
 #include "cluster/store/rules.h"
@@ -47,7 +48,7 @@ Result<std::uint64_t> revision_of(const Json& document) {
 // What a patch makes of an object, held to what it says about the object it is for.
 Result<Json> patched(const Kind& kind, const Key& key, PatchType type, const Json& patch,
                      const resource::Object& before) {
-  auto after = apply_patch(type, before.json(), patch);
+  auto after = apply_patch(type, before.json(), patch, schema::find_schema(before.api_version(), kind.kind));
   if (!after) return after;
   const auto wanted = revision_of(*after);
   if (!wanted) return tl::unexpected(wanted.error());

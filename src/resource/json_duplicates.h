@@ -1,0 +1,20 @@
+// JSON whose writer set a key twice: read as Kubernetes reads it, where the last value counts.
+//
+// Thread: pure; any thread.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "resource/object.h"
+
+namespace tidegate::resource {
+
+// As parse_json(), but keys that are there twice are no error; their paths ("spec.ports[0].name") are put
+// into `duplicates`, at most 100 of them.
+Result<Json> parse_json_last_wins(std::string_view text, std::vector<std::string>& duplicates);
+
+}  // namespace tidegate::resource
