@@ -128,8 +128,8 @@ std::vector<Field> make_fields() {
        [](const Config& c) { return c.stats_bind; }},
       count("--stats-port", "count", "statistics port: /stats/prometheus, /metrics, /healthz, /endpoints",
             std::uint16_t{0}, [](Config& c) -> auto& { return c.stats_port; }),
-      count("--ingress-port", "count", "port on which Ingress objects are served; 0 serves none", std::uint16_t{0},
-            [](Config& c) -> auto& { return c.ingress_port; }),
+      count("--ingress-port", "count", "port on which Ingress objects are served; 0 serves none",
+            std::uint16_t{0}, [](Config& c) -> auto& { return c.ingress_port; }),
       {"--access-log", "path", "file of the access log, one JSON object per line; empty writes none",
        [](Config& c, std::string_view text) -> Result<void> {
          c.access_log = text;
@@ -193,6 +193,20 @@ std::vector<Field> make_fields() {
              [](Config& c) -> auto& { return c.pick.weights.in_flight; }),
       number("--weight-lora", "picker: weight of the adapter being loaded already",
              [](Config& c) -> auto& { return c.pick.weights.lora; }),
+      number("--weight-prefix",
+             "picker: weight of holding the prompt's beginning in the KV cache; 0 switches the index off",
+             [](Config& c) -> auto& { return c.pick.weights.prefix; }),
+      number("--affinity-load-max",
+             "picker: an endpoint with more than this times the mean load, and the slack, gets no credit for "
+             "adapters and prompts that it holds",
+             [](Config& c) -> auto& { return c.pick.affinity_load_max; }),
+      number("--affinity-load-slack", "picker: requests that an endpoint may always hold above that bound",
+             [](Config& c) -> auto& { return c.pick.affinity_load_slack; }),
+      count("--prefix-prompt-bytes-min", "bytes", "picker: shorter prompts are not looked up",
+            std::uint32_t{0}, [](Config& c) -> auto& { return c.pick.prefix_prompt_bytes_min; }),
+      count("--prefix-blocks-max", "count",
+            "picker: prompt blocks remembered over all endpoints, some 30 bytes of memory each",
+            std::size_t{64}, [](Config& c) -> auto& { return c.prefix_blocks_max; }),
   };
 }
 

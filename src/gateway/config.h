@@ -27,7 +27,7 @@ struct Config {
   std::string stats_bind = "127.0.0.1";
   std::uint16_t stats_port = 15090;
   std::uint16_t ingress_port = 0;  // where Ingresses are served; 0: nowhere
-  std::string access_log;  // a path; empty: none
+  std::string access_log;          // a path; empty: none
 
   listener::Limits limits;
   std::uint32_t connections_max = 65536;  // per worker and listener
@@ -41,6 +41,7 @@ struct Config {
 
   fleet::Options fleet;
   pick::Settings pick;
+  std::size_t prefix_blocks_max = std::size_t{1} << 20;
   admit::Limits admit;
 };
 

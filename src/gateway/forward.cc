@@ -41,8 +41,28 @@ Error no_endpoint(Walk& walk) {
   return {Code::kUnavailable, "", "no endpoint of pool " + walk.live->service + " is available"};
 }
 
+// Asks the index how much of the prompt each endpoint holds. False if that is not worth it.
+bool look_up_prompt(Walk& walk) {
+  const pick::Settings& settings = walk.tools.picker.settings();
+  if (!dialect::has_cached_prompt(walk.api) || settings.weights.prefix == 0) return false;
+  const std::string_view prompt = walk.facts.prompt.of(walk.request.body);
+  if (prompt.empty() || prompt.size() < settings.prefix_prompt_bytes_min) return false;
+  std::uint64_t seed = pick::hash_bytes(walk.target_model(), walk.live->prefix_seed);
+  if (!walk.facts.cache_salt.empty())
+    seed = pick::hash_bytes(walk.facts.cache_salt.of(walk.request.body), seed);
+  walk.tools.prompts.ask(seed, prompt);
+  return true;
+}
+
+// The prompt goes where the picker says.
+void note_prompt(Walk& walk, const fleet::Live& live) {
+  pick::PromptLookup& prompts = walk.tools.prompts;
+  walk.tools.probe.prefix(walk.live->service, prompts.prompt_bytes(), prompts.held_bytes(live.prefix_id()));
+  prompts.sent_to(live.prefix_id());
+}
+
 // The best endpoint that has not been tried. Null if there is none.
-fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
+fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, bool looked_up) {
   Tools& tools = walk.tools;
   const TimePoint now = tools.loop.now();
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
@@ -50,6 +70,7 @@ fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
   facts.resize(endpoints.size());
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     endpoints[i]->observe(adapter, now, facts[i]);
+    facts[i].prefix_bytes = looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
     facts[i].tried = tried.count > 0 && tried.contains(endpoints[i].get());
   }
   const pick::Ranking ranking = tools.picker.rank({walk.criticality}, tools.random, 1);
@@ -192,12 +213,14 @@ std::string_view flags_of(const Error& error, bool connected) {
 
 net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   Tools& tools = walk.tools;
-  const pick::AdapterId adapter =
-      walk.target_model().empty() ? pick::kNoAdapter : pick::adapter_id(walk.target_model());
+  const std::string_view model = walk.target_model();
+  const bool needs_slot = !model.empty() && !walk.live->bases.contains(model);
+  const pick::AdapterId adapter = needs_slot ? pick::adapter_id(model) : pick::kNoAdapter;
   Tried tried;
   Error last;
   while (true) {
-    fleet::Live* live = choose(walk, tried, adapter);
+    const bool looked_up = look_up_prompt(walk);
+    fleet::Live* live = choose(walk, tried, adapter, looked_up);
     if (tried.count == 0) {
       if (Result<void> admitted = admit(walk); !admitted) co_return tl::unexpected(admitted.error());
     }
@@ -205,6 +228,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     walk.endpoint = live->address_text();
     walk.flags = walk.reason = {};
     if (adapter != pick::kNoAdapter) live->cell().residency().touch(adapter, tools.loop.now());
+    if (looked_up) note_prompt(walk, *live);
     tools.probe.pick(live->key(), walk.live->service, live->address_text());
     const Result<void> answered = co_await attempt(walk, *live, answer);
     if (!answered) answer = Answer();  // it counts on that endpoint no more

@@ -82,7 +82,9 @@ struct Gateway::State {
         clock(the_clock),
         notify(std::move(the_notify)),
         registry(config.workers + 1),
-        fleet(loop, config.fleet, [this] { publish(); }),
+        prefixes(config.prefix_blocks_max),
+        fleet(
+            loop, config.fleet, [this] { publish(); }, &prefixes),
         listeners(workers, config.bind),
         settle(loop, [this] { compile_now(); }),
         try_again(loop, [this] { compile_now(); }),
@@ -105,6 +107,7 @@ struct Gateway::State {
   net::Loop loop;
   telemetry::Registry registry;
   std::unique_ptr<telemetry::AccessLog> access_log;
+  pick::PrefixIndex prefixes;  // outlives all that holds an endpoint
   std::vector<std::unique_ptr<Worker>> workers;
   fleet::Fleet fleet;
   Listeners listeners;
@@ -208,11 +211,14 @@ Result<void> Gateway::start() {
   const Result<net::Address> bound = s.stats.listen(*stats);
   if (!bound) return tl::unexpected(bound.error());
   s.stats_address = *bound;
-  s.registry.add_collector(
-      [&s](telemetry::ExpositionWriter& writer) { write_fleet(writer, s.fleet.rows()); });
+  s.registry.add_collector([&s](telemetry::ExpositionWriter& writer) {
+    write_fleet(writer, s.fleet.rows());
+    write_prefixes(writer, s.prefixes);
+  });
   telemetry::add_process_metrics(s.registry);
   for (std::uint32_t i = 0; i < s.config.workers; ++i) {
-    s.workers.push_back(std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), i));
+    s.workers.push_back(
+        std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), s.prefixes, i));
   }
   s.feeds.reserve(kSources.size());
   for (const Source& source : kSources) {

@@ -169,6 +169,21 @@ void Probe::rejected(std::string_view reason) {
       .add();
 }
 
+void Probe::prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes) {
+  auto found = prefixes_.find(std::string_view(service));
+  if (found == prefixes_.end()) {
+    const auto counter = [&](std::string_view name, std::string_view help) {
+      return registry_.counter(name, help, {"service"}).with(shard_, {service});
+    };
+    Prefixes made{counter("tidegate_prefix_prompt_bytes_total", "Bytes of prompts that were looked up."),
+                  counter("tidegate_prefix_held_bytes_total",
+                          "Bytes of them that the chosen endpoint should hold in its KV cache.")};
+    found = prefixes_.emplace(service, std::move(made)).first;
+  }
+  found->second.prompt.add(prompt_bytes);
+  found->second.held.add(held_bytes);
+}
+
 void Probe::pick(const std::string& key, const std::string& service, const std::string& address) {
   const auto found = picks_.find(std::string_view(key));
   if (found != picks_.end()) {

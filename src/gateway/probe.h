@@ -44,6 +44,8 @@ class Probe {
   void rejected(std::string_view reason);
   // `key` tells the endpoint apart from the same address in another pool.
   void pick(const std::string& key, const std::string& service, const std::string& address);
+  // A prompt that was looked up: its bytes, and those that the endpoint it goes to holds.
+  void prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes);
   void connections(int delta) { connections_.add(delta); }
   void active(int delta) { active_.add(delta); }
 
@@ -52,6 +54,7 @@ class Probe {
     requests_.clear();
     models_.clear();  // they point into requests_
     picks_.clear();
+    prefixes_.clear();
   }
 
  private:
@@ -92,6 +95,11 @@ class Probe {
   Cache<Requests> requests_;
   Cache<Model> models_;
   Cache<telemetry::Counter> picks_;
+  struct Prefixes {
+    telemetry::Counter prompt;
+    telemetry::Counter held;
+  };
+  Cache<Prefixes> prefixes_;
   telemetry::Histogram overhead_;
   telemetry::Gauge connections_;
   telemetry::Gauge active_;

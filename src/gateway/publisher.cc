@@ -1,5 +1,6 @@
 #include "gateway/publisher.h"
 
+#include <algorithm>
 #include <map>
 
 #include "gateway/dialect/answer.h"
@@ -19,10 +20,22 @@ std::string models_body(const Pool& pool, const std::map<std::string, dialect::S
   return dialect::models_body(cards);
 }
 
+// The models of an engine that need no adapter slot. An engine that names no parents may simply not say which
+// of several models are adapters.
+void add_bases(const std::vector<dialect::ServedModel>& models, std::vector<std::string>& bases) {
+  const auto is_adapter = [](const dialect::ServedModel& model) { return !model.parent.empty(); };
+  if (models.size() > 1 && std::ranges::none_of(models, is_adapter)) return;
+  for (const dialect::ServedModel& model : models) {
+    if (!is_adapter(model)) bases.push_back(model.id);
+  }
+}
+
 PoolView view_of(const Pool& pool, const fleet::Fleet& fleet) {
   PoolView view;
   view.service = pool.name + "." + pool.namespace_;
+  view.prefix_seed = pick::hash_bytes(pool.id, 0);
   std::map<std::string, dialect::ServedModel> served;
+  std::vector<std::string> bases;
   bool known = false;
   for (const Endpoint& endpoint : pool.endpoints) {
     if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key))
@@ -31,7 +44,9 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet) {
     if (!models) continue;
     known = true;
     for (const dialect::ServedModel& model : *models) served.emplace(model.id, model);
+    add_bases(*models, bases);
   }
+  view.bases = rewrite::NameSet(std::move(bases));
   if (known) {
     std::vector<std::string> names;
     for (const auto& [id, model] : served) names.push_back(id);

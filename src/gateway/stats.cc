@@ -83,6 +83,14 @@ void write_fleet(telemetry::ExpositionWriter& writer, const std::vector<Fleet::R
          [](const Row& row) { return row.scrapes_failed; });
 }
 
+void write_prefixes(telemetry::ExpositionWriter& writer, const pick::PrefixIndex& index) {
+  using telemetry::Kind;
+  writer.family(Kind::kGauge, "tidegate_prefix_index_blocks", "Prompt blocks in the prefix index.");
+  writer.sample({}, static_cast<double>(index.blocks()));
+  writer.family(Kind::kGauge, "tidegate_prefix_index_bytes", "Memory of the prefix index.");
+  writer.sample({}, static_cast<double>(index.memory_bytes()));
+}
+
 net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,
                             const std::function<bool()>& ready, http::Request& request,
                             http::Responder& responder) {

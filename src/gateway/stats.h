@@ -14,6 +14,7 @@ namespace tidegate::gateway {
 
 // Writes the fleet's families: endpoint health, load as scraped and as we know it, adapters, failed scrapes.
 void write_fleet(telemetry::ExpositionWriter& writer, const std::vector<fleet::Fleet::Row>& rows);
+void write_prefixes(telemetry::ExpositionWriter& writer, const pick::PrefixIndex& index);
 
 // Answers one request. `ready` says whether a configuration is in force.
 net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,

@@ -22,8 +22,10 @@ namespace tidegate::gateway {
 struct PoolView {
   std::vector<std::shared_ptr<fleet::Live>> endpoints;  // as Pool::endpoints
   std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
+  rewrite::NameSet bases;                               // those of them that are no adapters
   std::shared_ptr<const std::string> models_body;       // the answer to GET /v1/models
   std::string service;                                  // "name.namespace", for labels
+  std::uint64_t prefix_seed = 0;                        // keeps its prompts apart from other pools'
 };
 
 struct View {

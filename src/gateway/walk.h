@@ -24,6 +24,7 @@
 #include "gateway/fleet/live.h"
 #include "gateway/listener/session.h"
 #include "gateway/mirror.h"
+#include "gateway/pick/prompt_lookup.h"
 #include "gateway/pick/rank.h"
 #include "gateway/probe.h"
 #include "gateway/upstream/pool.h"
@@ -43,6 +44,7 @@ struct Tools {
   Random& random;
   upstream::Pool& upstream;
   pick::Picker& picker;
+  pick::PromptLookup& prompts;
   dialect::BodyReader& bodies;
   Probe& probe;
   telemetry::AccessLog* access_log;  // null: none

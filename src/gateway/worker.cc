@@ -7,15 +7,16 @@
 namespace tidegate::gateway {
 
 Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-               telemetry::AccessLog* access_log, std::size_t shard)
+               telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, std::size_t shard)
     : config_(config),
       upstream_(loop_, buffers_, config.upstream),
       random_(Random::from_system()),
       picker_(config.pick),
+      prompts_(prefixes),
       bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
       probe_(registry, shard),
       mirrors_(loop_, upstream_),
-      tools_{loop_,   config_, clock,      random_, upstream_, picker_,
+      tools_{loop_,   config_, clock,      random_, upstream_, picker_, prompts_,
              bodies_, probe_,  access_log, shard,   date_,     mirrors_},
       view_(std::make_shared<const View>()),
       thread_([this] { loop_.run(); }) {}

@@ -22,7 +22,7 @@ class Worker {
  public:
   // All references outlive the worker.
   Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-         telemetry::AccessLog* access_log, std::size_t shard);
+         telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, std::size_t shard);
   ~Worker();
 
   // Requests that begin from now on use this view.
@@ -50,6 +50,7 @@ class Worker {
   upstream::Pool upstream_;
   Random random_;
   pick::Picker picker_;
+  pick::PromptLookup prompts_;
   dialect::BodyReader bodies_;
   Probe probe_;
   http::DateText date_;

@@ -53,6 +53,11 @@ constexpr bool has_model_in_body(Api api) {
 // Streams of this API understand stream_options.include_usage.
 constexpr bool has_stream_options(Api api) { return api == Api::kCompletions || api == Api::kChat; }
 
+// Its answer begins with the prompt's prefill, so it gains from an engine that holds the prompt's beginning.
+constexpr bool has_cached_prompt(Api api) {
+  return api == Api::kCompletions || api == Api::kChat || api == Api::kResponses || api == Api::kMessages;
+}
+
 // Passes only where a route's path match names it: an exact path or a prefix longer than "/".
 constexpr bool needs_named_route(Api api) { return api == Api::kAdmin || api == Api::kOther; }
 

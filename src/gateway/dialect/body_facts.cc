@@ -24,6 +24,7 @@ enum Member : std::uint32_t {
   kMaxCompletionTokens = 16,
   kN = 32,
   kPrompt = 64,
+  kCacheSalt = 128,
 };
 // Engines and we agree on which of two prompts counts only by accident, but nothing is decided on it.
 constexpr std::uint32_t kOnlyOnce =
@@ -40,7 +41,7 @@ Member member_of(std::string_view key) {
     case 8:
       return key == "messages" ? kPrompt : kNone;
     case 10:
-      return key == "max_tokens" ? kMaxTokens : kNone;
+      return key == "max_tokens" ? kMaxTokens : key == "cache_salt" ? kCacheSalt : kNone;
     case 14:
       return key == "stream_options" ? kStreamOptions : kNone;
     case 21:
@@ -161,6 +162,9 @@ class Pass {
         return {};
       case kPrompt:
         facts_.prompt = range_of(token);
+        return {};
+      case kCacheSalt:
+        facts_.cache_salt = range_of(token);
         return {};
       case kNone:
         return {};

@@ -66,6 +66,8 @@ struct BodyFacts {
 
   Range prompt;  // the value of prompt, messages or input: what a prefix index hashes; empty if absent
 
+  Range cache_salt;  // vLLM's: prompts of different salts share no cache; with its quotes, empty if absent
+
   std::size_t open = 0;   // just behind the body's opening brace: where a member may be inserted
   bool is_empty = false;  // {} : an inserted member needs no comma
 };

@@ -15,6 +15,9 @@ constexpr std::uint32_t kFailuresUntilOut = 2;
 // An endpoint without a metrics page is asked again after this many intervals.
 constexpr int kIntervalsWithoutPage = 20;
 
+// Of prompts, roughly; what an engine's cache holds is told in tokens.
+constexpr std::uint64_t kBytesPerToken = 4;
+
 }  // namespace
 
 struct Fleet::Watched {
@@ -35,8 +38,8 @@ struct Fleet::Watched {
   bool has_page = true;
 };
 
-Fleet::Fleet(net::Loop& loop, Options options, std::function<void()> changed)
-    : loop_(loop), options_(options), changed_(std::move(changed)) {}
+Fleet::Fleet(net::Loop& loop, Options options, std::function<void()> changed, pick::PrefixIndex* prefixes)
+    : loop_(loop), options_(options), changed_(std::move(changed)), prefixes_(prefixes) {}
 
 Fleet::~Fleet() = default;
 
@@ -58,7 +61,10 @@ void Fleet::set(std::span<const Wanted> wanted) {
     const Result<net::Address> address = net::Address::parse(one.address);
     if (!address) continue;  // the snapshot has reported it
     const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
-    auto watched = std::make_shared<Watched>(loop_, std::make_shared<Live>(one.key, *address, slots));
+    const bool caches = prefixes_ != nullptr && one.scraped;
+    auto live =
+        std::make_shared<Live>(one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot());
+    auto watched = std::make_shared<Watched>(loop_, std::move(live));
     watched_.emplace(one.key, watched);
     if (one.scraped) tasks_.spawn(watch(watched));
   }
@@ -117,6 +123,7 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
       log::warning("fleet", "endpoint is out", {{"endpoint", live.key()}, {"why", status.error().message}});
       live.traits().forget();
       live.cell().residency().clear();
+      live.prefixes().forget();
       changed_();
     }
     co_return false;
@@ -134,6 +141,8 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
   live.cell().publish({static_cast<float>(state.waiting), static_cast<float>(state.running),
                        static_cast<float>(state.kv_usage)},
                       mark, now);
+  if (const std::uint64_t tokens = state.num_gpu_blocks * state.block_size; tokens > 0)
+    live.prefixes().set_capacity(tokens * kBytesPerToken);
   if (state.has_lora && state.max_lora > 0) live.cell().residency().set_slots(state.max_lora);
   for (const std::string& adapter : state.running_adapters) {
     live.cell().residency().touch(pick::adapter_id(adapter), now);

@@ -44,7 +44,9 @@ struct Wanted {
 class Fleet {
  public:
   // `changed` is called when the models that some endpoint serves, or its health, have changed.
-  Fleet(net::Loop& loop, Options options, std::function<void()> changed);
+  // Endpoints get a place in `prefixes`, if there is one; it outlives every Live.
+  Fleet(net::Loop& loop, Options options, std::function<void()> changed,
+        pick::PrefixIndex* prefixes = nullptr);
   ~Fleet();  // requires: stopped
 
   // From now on exactly these exist. Those that remain keep their Live. An address that cannot be read is
@@ -82,6 +84,7 @@ class Fleet {
   net::Loop& loop_;
   Options options_;
   std::function<void()> changed_;
+  pick::PrefixIndex* prefixes_;
   net::BufferPool buffers_;
   http::HeadLimits head_limits_;
   std::unordered_map<std::string, std::shared_ptr<Watched>> watched_;

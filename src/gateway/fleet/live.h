@@ -17,14 +17,19 @@
 #include "base/clock.h"
 #include "gateway/dialect/traits.h"
 #include "gateway/pick/endpoint.h"
+#include "gateway/pick/prefix_index.h"
 #include "net/address.h"
 
 namespace tidegate::fleet {
 
 class Live {
  public:
-  Live(std::string key, net::Address address, std::uint32_t adapter_slots)
-      : key_(std::move(key)), address_(address), address_text_(address.text()), cell_(adapter_slots) {}
+  Live(std::string key, net::Address address, std::uint32_t adapter_slots, pick::PrefixSlot prefixes = {})
+      : key_(std::move(key)),
+        address_(address),
+        address_text_(address.text()),
+        cell_(adapter_slots),
+        prefixes_(std::move(prefixes)) {}
 
   const std::string& key() const { return key_; }
   const net::Address& address() const { return address_; }
@@ -33,6 +38,9 @@ class Live {
   pick::EndpointCell& cell() { return cell_; }
   const pick::EndpointCell& cell() const { return cell_; }
   dialect::AtomicTraits& traits() { return traits_; }
+  // Its place in the prefix index.
+  pick::PrefixSlot& prefixes() { return prefixes_; }
+  pick::PrefixId prefix_id() const { return prefixes_.id(); }
 
   // As the picker should see it now.
   pick::EndpointFacts facts(pick::AdapterId adapter, TimePoint now) const {
@@ -40,7 +48,7 @@ class Live {
     observe(adapter, now, facts);
     return facts;
   }
-  // The same into a place of the picker's list; `tried` stays.
+  // The same into a place of the picker's list; `tried` and `prefix_bytes` stay.
   void observe(pick::AdapterId adapter, TimePoint now, pick::EndpointFacts& facts) const {
     cell_.observe(adapter, now, facts);
     if (!facts.healthy)
@@ -72,6 +80,7 @@ class Live {
   net::Address address_;
   std::string address_text_;
   pick::EndpointCell cell_;
+  pick::PrefixSlot prefixes_;
   dialect::AtomicTraits traits_;
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};

@@ -30,7 +30,7 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
                       const Settings& settings) {
   filter(facts, criticality, settings, index);
   const std::size_t count = index.size();
-  for (auto* column : {&queue, &running, &kv, &in_flight, &load}) column->resize(count);
+  for (auto* column : {&queue, &running, &kv, &in_flight, &load, &prefix}) column->resize(count);
   adapter.resize(count);
 
   const Fading trust_in(settings);
@@ -56,6 +56,7 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
   float running_total = 0;
   float in_flight_total = 0;
   float load_total = 0;
+  std::uint32_t prefix_most = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const EndpointFacts& f = facts[index[i]];
     const float c = load[i];
@@ -68,12 +69,16 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
     in_flight[i] = static_cast<float>(f.in_flight);
     load[i] = std::max(queue[i] + running[i], in_flight[i]);
     adapter[i] = f.adapter;
+    prefix[i] = static_cast<float>(f.prefix_bytes);
+    prefix_most = std::max(prefix_most, f.prefix_bytes);
     queue_total += queue[i];
     running_total += running[i];
     in_flight_total += in_flight[i];
     load_total += load[i];
   }
   const float share = count > 0 ? 1 / static_cast<float>(count) : 0;
+  any_prefix = prefix_most > 0;
+  prefix_full = static_cast<float>(std::max({prefix_most, settings.prefix_full_bytes, 1U}));
   mean_queue = queue_total * share;
   mean_running = running_total * share;
   mean_in_flight = in_flight_total * share;

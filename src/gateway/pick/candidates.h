@@ -28,11 +28,14 @@ struct Candidates {
   std::vector<float> in_flight;
   std::vector<float> load;  // queue + running, or our own count where that is more
   std::vector<AdapterPlace> adapter;
+  std::vector<float> prefix;  // bytes of the prompt that are held
 
   float mean_queue = 0;
   float mean_running = 0;
   float mean_in_flight = 0;
-  float load_bound = 0;  // affinity counts up to here
+  float load_bound = 0;   // affinity counts up to here
+  float prefix_full = 1;  // what of `prefix` counts in full
+  bool any_prefix = false;
 
   std::size_t size() const { return index.size(); }
 

@@ -47,6 +47,7 @@ struct EndpointFacts {
   std::uint32_t unseen = 0;     // those of them that the scrape cannot show
 
   AdapterPlace adapter = AdapterPlace::kNotAsked;  // where the requested adapter is on this endpoint
+  std::uint32_t prefix_bytes = 0;                  // of the request's prompt that its KV cache holds
 };
 
 class EndpointCell {
@@ -79,8 +80,8 @@ class EndpointCell {
   const Residency& residency() const { return residency_; }
 
   // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model. Writes every
-  // fact but `tried`, which stays. In a loop over many endpoints give it a place in the list itself: copying
-  // facts costs more than reading them.
+  // fact but `tried` and `prefix_bytes`, which stay. In a loop over many endpoints give it a place in the
+  // list itself: copying facts costs more than reading them.
   void observe(AdapterId adapter, TimePoint now, EndpointFacts& facts) const;
   EndpointFacts facts(AdapterId adapter, TimePoint now) const {
     EndpointFacts facts;

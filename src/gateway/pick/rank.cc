@@ -13,7 +13,7 @@ Ranking Picker::rank(const PickRequest& request, Random& random, std::size_t wan
   score_.resize(count);
   for (const Scorer& scorer : scorers()) {
     const float weight = settings_.weights.*scorer.weight;
-    if (weight == 0) continue;
+    if (weight == 0 || (scorer.weight == &Weights::prefix && !candidates_.any_prefix)) continue;
     scorer.score(candidates_, score_);
     for (std::size_t i = 0; i < count; ++i) total_[i] += weight * score_[i];
   }

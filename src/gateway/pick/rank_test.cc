@@ -47,6 +47,10 @@ TEST(Rank, EachFactMattersAlone) {
   facts[1].adapter = AdapterPlace::kRoom;
   facts[2].adapter = AdapterPlace::kResident;
   EXPECT_EQ(order(rank(facts)), (std::vector<std::uint32_t>{2, 1, 0}));
+  facts = std::vector<EndpointFacts>(3, fresh());
+  facts[0].prefix_bytes = 1024;
+  facts[1].prefix_bytes = 4096;
+  EXPECT_EQ(order(rank(facts)), (std::vector<std::uint32_t>{1, 0, 2}));
 }
 
 TEST(Rank, WhatCannotServeIsLeftOut) {
@@ -106,6 +110,15 @@ TEST(Rank, StaleFactsFadeToAverageAndTrafficGoesOn) {
   facts[1].in_flight = 1;
   facts[2].in_flight = 3;
   EXPECT_EQ(order(rank(facts)), (std::vector<std::uint32_t>{1, 2, 0}));
+}
+
+TEST(Rank, AHeldPrefixOutweighsASmallLeadInLoadButNotTheBound) {
+  std::vector<EndpointFacts> facts(4, fresh(0, 8));
+  facts[0].prefix_bytes = 40'000;
+  facts[0].unseen = facts[0].in_flight = 2;
+  EXPECT_EQ(rank(facts).at(0), 0U);
+  facts[0].unseen = facts[0].in_flight = 6;
+  EXPECT_NE(rank(facts).at(0), 0U);
 }
 
 TEST(Rank, AffinityEndsAtTheLoadBound) {
@@ -174,16 +187,21 @@ std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Critical
     return k / (k + value(i));
   };
   std::vector<Scored> scored;
+  double longest = s.prefix_full_bytes;
+  for (const std::uint32_t i : usable) longest = std::max<double>(longest, facts[i].prefix_bytes);
   for (const std::uint32_t i : usable) {
     double lora = 0;
     if (load(i) <= s.affinity_load_max * mean(load) + s.affinity_load_slack) {
       if (facts[i].adapter == AdapterPlace::kResident) lora = 1;
       if (facts[i].adapter == AdapterPlace::kRoom) lora = 0.5;
     }
+    const double prefix = load(i) <= s.affinity_load_max * mean(load) + s.affinity_load_slack
+                              ? facts[i].prefix_bytes / longest
+                              : 0;
     const double kv = 1 - blended(i, [](const EndpointFacts& f) { return f.kv_usage; });
     scored.push_back({s.weights.queue * count_score(i, queue) + s.weights.running * count_score(i, running) +
                           s.weights.kv * kv + s.weights.in_flight * count_score(i, in_flight) +
-                          s.weights.lora * lora,
+                          s.weights.lora * lora + s.weights.prefix * prefix,
                       i});
   }
   std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.total > b.total; });
@@ -207,6 +225,7 @@ TEST(Rank, AgreesWithThePlainDefinition) {
       f.draining = random.below(8) == 0;
       f.tried = random.below(8) == 0;
       f.adapter = static_cast<AdapterPlace>(random.below(4));
+      f.prefix_bytes = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random.below(5000));
     }
     const auto criticality = static_cast<Criticality>(random.below(3));
     const auto expected = plain_rank(facts, criticality, Settings{});

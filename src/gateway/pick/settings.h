@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "base/clock.h"
 
@@ -17,6 +18,7 @@ struct Weights {
   float kv = 1;
   float in_flight = 1;
   float lora = 2;
+  float prefix = 3;
   bool operator==(const Weights&) const = default;
 };
 
@@ -31,6 +33,11 @@ struct Settings {
   // Affinity counts on endpoints with load <= max * mean + slack.
   float affinity_load_max = 1.25F;
   float affinity_load_slack = 2;
+  // Prompts shorter than this are not looked up: what their cache saves is less than what it costs to keep
+  // them together.
+  std::uint32_t prefix_prompt_bytes_min = 1024;
+  // A match of this many bytes, or the longest one if that is longer, counts in full.
+  std::uint32_t prefix_full_bytes = 2048;
 };
 
 }  // namespace tidegate::pick

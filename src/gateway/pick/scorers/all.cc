@@ -5,6 +5,7 @@
 #include "gateway/pick/scorers/in_flight.h"
 #include "gateway/pick/scorers/kv.h"
 #include "gateway/pick/scorers/lora.h"
+#include "gateway/pick/scorers/prefix.h"
 #include "gateway/pick/scorers/queue.h"
 #include "gateway/pick/scorers/running.h"
 
@@ -17,6 +18,7 @@ std::span<const Scorer> scorers() {
       Scorer{"kv", &Weights::kv, score_kv},
       Scorer{"in_flight", &Weights::in_flight, score_in_flight},
       Scorer{"lora", &Weights::lora, score_lora},
+      Scorer{"prefix", &Weights::prefix, score_prefix},
   };
   return kAll;
 }
