@@ -5,7 +5,11 @@
 #include <CLI/Formatter.hpp>
 #include <exception>
 #include <iostream>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "cli/serve.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -16,6 +20,10 @@ constexpr int kUsage = 2;
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv, argv + argc);
+  if (argc > 0 && tidegate::cli::called_as_arena(words[0]))
+    return tidegate::cli::run_arena(std::span(words).subspan(1));
+  if (argc > 1 && words[1] == "serve") return tidegate::cli::run_serve(std::span(words).subspan(2));
   CLI::App app(
       "Tidegate: routes LLM traffic by model, adapter and live engine state, at home and on Kubernetes",
       "tidegate");

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cli/pod_log.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "gateway/config.h"
@@ -23,11 +24,7 @@ struct Options {
   ServerFlags server;
   std::string what;
   std::string selector;
-  std::string container;
-  bool follow = false;
-  bool previous = false;
-  bool timestamps = false;
-  std::optional<std::int64_t> tail;
+  PodLogOptions log;
   std::string since;
 };
 
@@ -71,52 +68,27 @@ Result<std::vector<std::string>> pods_of(Server& server, const Options& options)
   return names;
 }
 
-Result<void> copy_log(Server& server, const std::string& pod, const Options& options,
-                      const std::string& since_seconds) {
-  const auto yes = [](bool set) { return std::string(set ? "true" : ""); };
-  remote::ApiRequest request;
-  request.accept = "text/plain, application/json";
-  request.target = remote::collection_path("", "v1", "pods", server.namespace_()) + "/" +
-                   remote::escaped(pod) + "/log" +
-                   query_text({{"container", options.container},
-                               {"follow", yes(options.follow)},
-                               {"previous", yes(options.previous)},
-                               {"timestamps", yes(options.timestamps)},
-                               {"tailLines", options.tail ? std::to_string(*options.tail) : ""},
-                               {"sinceSeconds", since_seconds}});
-  const auto stream = server.api().open(request, std::chrono::hours(24));
-  if (!stream) return tl::unexpected(stream.error());
-  while (true) {
-    const auto piece = (*stream)->read(std::chrono::seconds(10));
-    if (!piece) return tl::unexpected(piece.error());
-    if (!*piece) continue;
-    if ((*piece)->empty()) return {};
-    std::cout << **piece << std::flush;
-  }
-}
-
-int run_logs(const Options& options) {
-  std::string since_seconds;
+int run_logs(Options& options) {
   if (!options.since.empty()) {
     const auto since = gateway::parse_duration(options.since);
     if (!since) {
       report("logs", since.error());
       return 2;
     }
-    since_seconds = std::to_string(std::chrono::ceil<std::chrono::seconds>(*since).count());
+    options.log.since_seconds = std::to_string(std::chrono::ceil<std::chrono::seconds>(*since).count());
   }
   const auto server = Server::reach(options.server);
   if (!server) return report("logs", server.error());
   const auto pods = pods_of(**server, options);
   if (!pods) return report("logs", pods.error());
-  if (options.follow && pods->size() > 1) {
+  if (options.log.follow && pods->size() > 1) {
     report("logs",
            {Code::kInvalid, "", std::to_string(pods->size()) + " pods match, and -f follows one; name it"});
     return 2;
   }
   int status = 0;
   for (const std::string& pod : *pods) {
-    const auto copied = copy_log(**server, pod, options, since_seconds);
+    const auto copied = copy_log(**server, pod, options.log);
     if (!copied) status = report("logs", copied.error());
   }
   return status;
@@ -130,11 +102,11 @@ void add_logs(CLI::App& app, int& status) {
   verb->add_option("POD", options->what, "A pod, or KIND/NAME of what owns pods");
   add_server_flags(*verb, options->server, Namespaces::kOne);
   verb->add_option("-l,--selector", options->selector, "Of all pods with these labels, one after the other");
-  verb->add_option("-c,--container", options->container, "Which container of the pod");
-  verb->add_flag("-f,--follow", options->follow, "Goes on with what is written from now on");
-  verb->add_flag("-p,--previous", options->previous, "Of the container before its last restart");
-  verb->add_flag("--timestamps", options->timestamps, "Each line with its time");
-  verb->add_option("--tail", options->tail, "Only the last lines")->check(CLI::NonNegativeNumber);
+  verb->add_option("-c,--container", options->log.container, "Which container of the pod");
+  verb->add_flag("-f,--follow", options->log.follow, "Goes on with what is written from now on");
+  verb->add_flag("-p,--previous", options->log.previous, "Of the container before its last restart");
+  verb->add_flag("--timestamps", options->log.timestamps, "Each line with its time");
+  verb->add_option("--tail", options->log.tail, "Only the last lines")->check(CLI::NonNegativeNumber);
   verb->add_option("--since", options->since, "Only what is younger: 30s, 5m");
   verb->callback([options, &status] { status = run_logs(*options); });
 }

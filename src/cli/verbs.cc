@@ -13,6 +13,7 @@ void add_all(CLI::App& app, int& status) {
   add_delete(app, status);
   add_logs(app, status);
   add_scale(app, status);
+  add_serve(app, status);
   add_top(app, status);
   add_wait(app, status);
   add_check(app, status);

@@ -36,6 +36,7 @@ void add_gateway(CLI::App& app, int& status);
 void add_get(CLI::App& app, int& status);
 void add_logs(CLI::App& app, int& status);
 void add_scale(CLI::App& app, int& status);
+void add_serve(CLI::App& app, int& status);
 void add_shim(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_up(CLI::App& app, int& status);

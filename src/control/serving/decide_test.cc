@@ -126,6 +126,21 @@ TEST(Serving, MakesWhatKserveMakes) {
   EXPECT_FALSE(world.has("HorizontalPodAutoscaler/qwen-chat-predictor")) << "arena makes it";
 }
 
+TEST(Serving, AContainerWithoutAReadinessProbeIsReadyWhenItsPortAccepts) {
+  World world(qwen());
+  world.settle();
+  const auto probe = [&] {
+    const Json& deployment = world.object("Deployment/qwen-chat-predictor");
+    return deployment["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
+  };
+  EXPECT_EQ(probe()["tcpSocket"]["port"], 8080);
+  world.service()["spec"]["predictor"]["containers"][0]["readinessProbe"] = {
+      {"httpGet", {{"path", "/health"}, {"port", 8080}}}};
+  world.settle();
+  EXPECT_FALSE(probe().contains("tcpSocket"));
+  EXPECT_EQ(probe()["httpGet"]["path"], "/health");
+}
+
 TEST(Serving, BecomesReadyWithItsDeploymentAndItsIngress) {
   World world(qwen());
   world.settle();

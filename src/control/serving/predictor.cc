@@ -147,6 +147,14 @@ Json annotations_of(const resource::Object& object, const InferenceService& serv
   return annotations;
 }
 
+// As KServe's raw mode: a container that says nothing of its readiness is ready once its port accepts. Asked
+// more often than KServe does (10 s), because a replica that waits for the next question is paid for.
+void set_readiness(Json& container, int port) {
+  if (container.contains("readinessProbe")) return;
+  container["readinessProbe"] = {
+      {"tcpSocket", {{"port", port}}}, {"periodSeconds", 1}, {"failureThreshold", 10}};
+}
+
 int first_port(const Json& spec) {
   const Json* containers = resource::find_array(spec, "containers");
   if (containers == nullptr) return kContainerPort;
@@ -167,6 +175,8 @@ Result<PodTemplateJson> make_template(const resource::Object& object, const Infe
   if (!spec) return tl::unexpected(spec.error());
   PodTemplateJson result;
   result.port = first_port(*spec);
+  if (resource::find_array(*spec, "containers") != nullptr)
+    set_readiness(serving_container(*spec), result.port);
   Json json = Json::object();
   json["metadata"]["labels"] = labels_of(object, service);
   Json annotations = annotations_of(object, service);
