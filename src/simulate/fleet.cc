@@ -1,0 +1,88 @@
+#include "simulate/fleet.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace tidegate::simulate {
+
+Fleet::Fleet(FleetSpec spec, std::uint64_t seed) : spec_(spec), random_(seed), picker_(spec.pick) {}
+
+EndpointId Fleet::add(TimePoint now) {
+  EndpointId id = 0;
+  while (id < endpoints_.size() && endpoints_[id] != nullptr) ++id;
+  if (id == endpoints_.size()) endpoints_.emplace_back();
+  endpoints_[id] = std::make_unique<Endpoint>(spec_.engine);
+  scrape(*endpoints_[id], now);
+  listed_.push_back(id);
+  agenda_.set(id, TimePoint::max());
+  ++ready_;
+  return id;
+}
+
+void Fleet::drain(EndpointId id) {
+  Endpoint& endpoint = *endpoints_[id];
+  if (endpoint.cell.draining()) return;
+  endpoint.cell.set_draining(true);
+  --ready_;
+}
+
+void Fleet::remove(EndpointId id) {
+  drain(id);
+  agenda_.set(id, TimePoint::max());
+  endpoints_[id].reset();
+  std::erase(listed_, id);
+}
+
+// Writes down what the last scrape up to `now` has shown. Requires: nothing has changed in the engine since
+// that scrape.
+void Fleet::scrape(Endpoint& endpoint, TimePoint now) const {
+  const std::int64_t number = now.time_since_epoch() / spec_.scrape_interval;
+  if (endpoint.scraped == number) return;
+  endpoint.scraped = number;
+  const TimePoint at{spec_.scrape_interval * number};
+  const Engine& engine = *endpoint.engine;
+  endpoint.cell.publish({.waiting = static_cast<float>(engine.queued()),
+                         .running = static_cast<float>(engine.running()),
+                         .kv_usage = static_cast<float>(engine.kv_usage(at))},
+                        endpoint.cell.mark(), at);
+}
+
+Fleet::Dispatch Fleet::dispatch(const Job& job, TimePoint now) {
+  std::vector<pick::EndpointFacts>& facts = picker_.facts();
+  facts.resize(listed_.size());
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    Endpoint& endpoint = *endpoints_[listed_[i]];
+    scrape(endpoint, now);
+    facts[i].tried = false;
+    endpoint.cell.observe(pick::kNoAdapter, now, facts[i]);
+  }
+  const admit::Decision decision =
+      admit::admit(admit::load_of(facts, spec_.limits), pick::Criticality::kStandard, spec_.limits);
+  if (!decision.accepted()) return {std::nullopt, decision.reason};
+  const pick::Ranking order = picker_.rank({}, random_, 1);
+  if (order.empty()) return {std::nullopt, admit::Reason::kNoEndpoints};
+  const EndpointId id = listed_[order.at(0)];
+  Endpoint& endpoint = *endpoints_[id];
+  if (job.id >= tickets_.size()) tickets_.resize(std::max<std::size_t>(job.id + 1, tickets_.size() * 2));
+  tickets_[job.id] = endpoint.cell.dispatch();
+  endpoint.engine->submit(job, now);
+  agenda_.set(id, endpoint.engine->next());
+  return {id, admit::Reason::kNone};
+}
+
+EndpointId Fleet::advance(std::vector<News>& news) {
+  const EndpointId id = agenda_.who();
+  Endpoint& endpoint = *endpoints_[id];
+  // A scrape just before is older than what happens now.
+  scrape(endpoint, agenda_.soonest() - Duration(1));
+  const std::size_t before = news.size();
+  endpoint.engine->advance(news);
+  for (std::size_t i = before; i < news.size(); ++i) {
+    if (news[i].kind == News::Kind::kEnd) endpoint.cell.finish(tickets_[news[i].id]);
+  }
+  agenda_.set(id, endpoint.engine->next());
+  return id;
+}
+
+}  // namespace tidegate::simulate

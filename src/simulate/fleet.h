@@ -1,0 +1,78 @@
+// Modelled engines behind the gateway's own picker: every request is placed by gateway/pick over cells that
+// are scraped in virtual time.
+//
+// A scrape happens for every endpoint at each multiple of the interval. As an engine's state changes only at
+// its own events, a scrape is written down just before the first change after it, or when a pick needs it:
+// the picker sees what it would have seen, for a fraction of the events.
+//
+// Thread: one thread.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "gateway/admit/admit.h"
+#include "gateway/pick/rank.h"
+#include "simulate/agenda.h"
+#include "simulate/engine.h"
+
+namespace tidegate::simulate {
+
+struct FleetSpec {
+  EngineSpec engine;
+  pick::Settings pick;
+  admit::Limits limits;
+  Duration scrape_interval = std::chrono::milliseconds(50);
+};
+
+using EndpointId = std::uint32_t;
+
+class Fleet {
+ public:
+  Fleet(FleetSpec spec, std::uint64_t seed);
+
+  EndpointId add(TimePoint now);
+  void drain(EndpointId id);  // takes nothing new
+  void remove(EndpointId id);
+
+  // Where the job went; or why it went nowhere.
+  struct Dispatch {
+    std::optional<EndpointId> endpoint;
+    admit::Reason refused = admit::Reason::kNone;
+  };
+  Dispatch dispatch(const Job& job, TimePoint now);
+
+  TimePoint next() const { return agenda_.soonest(); }
+  // Goes to next(); returns whose news these are.
+  EndpointId advance(std::vector<News>& news);
+
+  const Engine& engine(EndpointId id) const { return *endpoints_[id]->engine; }
+  std::uint32_t in_flight(EndpointId id) const { return endpoints_[id]->cell.in_flight(); }
+  bool draining(EndpointId id) const { return endpoints_[id]->cell.draining(); }
+  std::size_t ready() const { return ready_; }  // that take requests
+
+ private:
+  struct Endpoint {
+    explicit Endpoint(const EngineSpec& spec) : engine(std::make_unique<Engine>(spec)) {}
+    std::unique_ptr<Engine> engine;
+    pick::EndpointCell cell;
+    std::int64_t scraped = -1;  // number of the last scrape
+  };
+
+  void scrape(Endpoint& endpoint, TimePoint now) const;
+
+  FleetSpec spec_;
+  Random random_;
+  pick::Picker picker_;
+  Agenda agenda_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // null: removed, to be used again
+  std::vector<EndpointId> listed_;                    // those that are there
+  std::vector<pick::EndpointCell::Ticket> tickets_;   // by job
+  std::size_t ready_ = 0;
+};
+
+}  // namespace tidegate::simulate
