@@ -1,27 +1,32 @@
 #!/usr/bin/env bash
-# From a fresh machine to ten LoRA adapters behind one model name.
+# From a fresh machine to ten LoRA adapters behind one model name, or to a service that outgrows its data centre.
 #
 #   ./quickstart.sh            installs, builds, starts, sends 600 requests, shows the split, stays up until Ctrl-C
-#   ./quickstart.sh --once     ends after the check: 0 if no request failed and the split can be chance
+#   ./quickstart.sh --elastic  the tide walk: arena's command, load, machines of the cloud that come and go
+#   ... --once                 ends after the check: 0 if all went as it should
 #
-# Options: --requests N (600), --data DIR (build/quickstart), --engine cpu|simulate|vllm (cpu, on the demo model).
-# A second run finds everything built and starts in seconds.
+# Options: --requests N (600), --data DIR (build/quickstart), --engine cpu|simulate|vllm (cpu, on the demo model; the tide
+# walk is always simulated). A second run finds everything built and starts in seconds.
 
 set -euo pipefail
 cd "$(dirname "$0")"
 
-once=no requests=600 data=build/quickstart engine=()
+once=no elastic=no requests=600 data= engine=()
 while [ $# -gt 0 ]; do
   case $1 in
     --once) once=yes ;;
+    --elastic) elastic=yes ;;
     --requests) requests=${2:?--requests needs a number}; shift ;;
     --data) data=${2:?--data needs a folder}; shift ;;
     --engine) engine=(--engine "${2:?--engine needs cpu, simulate or vllm}"); shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "quickstart: unknown option $1; see ./quickstart.sh --help" >&2; exit 2 ;;
   esac
   shift
 done
+
+[ $elastic = no ] || exec examples/elastic/walk ${data:+--data "$data"} $([ $once = no ] || echo --once)
+data=${data:-build/quickstart}
 
 manifests=examples/lora-canary
 # Where the manifests' /model/llama2 and /adapters are on this machine: a small model that a CPU serves.

@@ -1,4 +1,4 @@
-// `tidegate bench`: studies of a running gateway. Today: `bench split`.
+// `tidegate bench`: studies of a running gateway: `bench split`, `bench tide`.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/bench_split.h"
+#include "cli/bench_tide.h"
 #include "cli/verbs.h"
 
 namespace tidegate::cli {
@@ -58,6 +59,56 @@ int run(const SplitFlags& flags) {
   return report.passed ? 0 : 1;
 }
 
+void add_tide(CLI::App& bench, int& status) {
+  CLI::App* verb = bench.add_subcommand(
+      "tide",
+      "Put load on a service until rented machines serve it, take the load away, and tell what happened; "
+      "ends with 1 "
+      "unless it rose to its maximum, used rented machines, gave them all back, and no request failed");
+  struct Flags {
+    TideRun run;
+    std::string gateway = "127.0.0.1:80";
+    double patience_s = 60;
+    bool quiet = false;
+  };
+  auto flags = std::make_shared<Flags>();
+  flags->run.request = {
+      .gateway = {}, .host = "qwen-chat-default.example.com", .model = "qwen", .prompt = "Test"};
+  flags->run.request.max_tokens = 48;
+  flags->run.request.stream = false;
+  flags->run.request.chat = true;
+  add_server_flags(*verb, flags->run.server, Namespaces::kOne);
+  verb->add_option("--gateway", flags->gateway, "Address that serves the Ingress")->capture_default_str();
+  verb->add_option("--host", flags->run.request.host, "Host header")->capture_default_str();
+  verb->add_option("--service", flags->run.service, "The InferenceService")->capture_default_str();
+  verb->add_option("--model", flags->run.request.model, "Model name to ask for")->capture_default_str();
+  verb->add_option("--clients", flags->run.clients, "Requests kept under way")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  verb->add_option("--max-tokens", flags->run.request.max_tokens, "Tokens of each answer")
+      ->capture_default_str();
+  verb->add_option("--rule", flags->run.rule, "How the autoscaler decides: hpa, demand, or both in turn")
+      ->check(CLI::IsMember({"hpa", "demand", "both"}))
+      ->capture_default_str();
+  verb->add_option("--patience", flags->patience_s, "Seconds for the rise, and again for the ebb")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 86400.0));
+  verb->add_flag("--quiet", flags->quiet, "No picture while it goes on");
+  verb->callback([flags, &status] {
+    const auto gateway = net::Address::parse(flags->gateway);
+    if (!gateway) {
+      std::cerr << "tidegate bench tide: " << describe(gateway.error()) << '\n';
+      status = 2;
+      return;
+    }
+    flags->run.request.gateway = *gateway;
+    flags->run.live = !flags->quiet;
+    flags->run.patience =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags->patience_s));
+    status = run_tide(flags->run);
+  });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, int& status) {
@@ -87,6 +138,7 @@ void add_bench(CLI::App& app, int& status) {
   verb->add_flag("--whole", flags->whole, "Ask for whole answers instead of streams");
   verb->add_flag("--quiet", flags->quiet, "No progress on standard error");
   verb->callback([flags, &status] { status = run(*flags); });
+  add_tide(*bench, status);
 }
 
 }  // namespace tidegate::cli

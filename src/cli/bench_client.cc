@@ -14,13 +14,17 @@ constexpr std::size_t kQuotedMax = 200;  // of an answer, in an error
 
 http::ClientRequest http_request(const BenchRequest& request) {
   Json body = {{"model", request.model},
-               {"prompt", request.prompt},
                {"max_tokens", request.max_tokens},
                {"temperature", 0},
                {"stream", request.stream}};
   if (request.stream) body["stream_options"] = {{"include_usage", true}};
+  if (request.chat) {
+    body["messages"] = Json::array({{{"role", "user"}, {"content", request.prompt}}});
+  } else {
+    body["prompt"] = request.prompt;
+  }
   return {.method = "POST",
-          .target = "/v1/completions",
+          .target = request.chat ? "/v1/chat/completions" : "/v1/completions",
           .headers = {{"Host", request.host},
                       {"User-Agent", "tidegate-bench"},
                       {"Content-Type", "application/json"}},

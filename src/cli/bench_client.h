@@ -23,6 +23,7 @@ struct BenchRequest {
   std::string prompt;
   unsigned max_tokens = 16;
   bool stream = true;
+  bool chat = false;  // as a message of /v1/chat/completions
   Duration timeout = std::chrono::seconds(60);
 };
 

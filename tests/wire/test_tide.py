@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import threading
 
-from harness import WireTest, eventually, settings
+from harness import WireTest, eventually, settings, slow
 from harness.process import free_port
 
 EXAMPLE = settings.ROOT / "examples" / "elastic"
@@ -42,25 +42,27 @@ class Load:
 
 
 class Tide(WireTest):
-    def setUp(self):
-        super().setUp()
+    def start(self, *examples):
         self.port = free_port()
         manifests = pathlib.Path(self.folder) / "manifests"
         manifests.mkdir()
-        for example in EXAMPLE.glob("*.yaml"):
-            text = example.read_text()
+        for example in examples:
+            text = (EXAMPLE / example).read_text()
             for long, short in SHORTER.items():
                 text = text.replace(long, short)
-            if example.name == "qwen-chat.yaml":
+            if example == "qwen-chat.yaml":
                 text += "  behavior: {scaleDown: {stabilizationWindowSeconds: 3}}\n"
-            (manifests / example.name).write_text(text)
-        self.up = self.home("-f", manifests, "--engine", "simulate", "--gpus", "0", "--ingress-port", self.port)
+            (manifests / example).write_text(text)
+        self.up = self.home("-f", manifests, "--engine", "simulate", "--gpus", "0", "--ingress-port", self.port,
+                            "--claim", f"llm-model={self.folder}")
         self.environment = {**os.environ, "KUBECONFIG": f"{self.folder}/data/kubeconfig"}
+
+    def tidegate(self, *words, seconds=30):
+        return subprocess.run([settings.BINARY, *words], env=self.environment, capture_output=True, text=True, timeout=seconds)
 
     def get(self, what):
         """The objects of a kind, through the API as users read them."""
-        shown = subprocess.run([settings.BINARY, "get", what, "-o", "json"], env=self.environment, capture_output=True,
-                               text=True, timeout=30)
+        shown = self.tidegate("get", what, "-o", "json")
         self.assertEqual(shown.returncode, 0, shown.stderr)
         return json.loads(shown.stdout)["items"]
 
@@ -74,6 +76,7 @@ class Tide(WireTest):
         return sorted(places)
 
     def test_the_cloud_comes_with_the_load_and_goes_first(self):
+        self.start("pools.yaml", "resource-policy.yaml", "qwen-chat.yaml")
         eventually(lambda: self.places() == ["gpu-v100-edge"], "one pod in the data centre", seconds=60, every=0.3)
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         client.request("POST", "/v1/load_lora_adapter", "{}", {"Host": HOST, "Content-Type": "application/json"})
@@ -87,3 +90,22 @@ class Tide(WireTest):
         eventually(lambda: self.places() == ["gpu-v100-edge"], "the pod in the data centre alone", seconds=60, every=0.3)
         eventually(lambda: not [n for n in self.get("nodes") if n["metadata"]["name"].startswith("gpu-v100-elastic")],
                    "the cloud's machines to be given back", seconds=60, every=0.3)
+
+    @slow
+    def test_the_walk_that_the_quickstart_plays(self):
+        self.start("pools.yaml", "resource-policy.yaml")
+        made = self.tidegate("serve", "kserve", "--name=qwen-chat", "--image=vllm:0.4.1", "--scale-metric=DCGM_CUSTOM_PROCESS_SM_UTIL",
+                             "--scale-target=50", "--min-replicas=1", "--max-replicas=3", "--gpus=1", "--data=llm-model:/mnt/models/Qwen",
+                             "vllm serve /mnt/models/Qwen --port 8080 --served-model-name qwen")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        walk = self.tidegate("bench", "tide", "--gateway", f"127.0.0.1:{self.port}", seconds=150)
+        self.assertEqual(walk.returncode, 0, walk.stdout + walk.stderr)
+        rows = {line[:44].strip(): line[44:].split() for line in walk.stdout.splitlines() if line.startswith("  ")}
+        # The HPA's algorithm takes two steps with one pod Pending each, the rule by demand one step with two.
+        self.assertEqual(rows["pods Pending at the same time"], ["1", "2"], walk.stdout)
+        self.assertEqual(rows["2 replicas wanted after, s"][1], "-", walk.stdout)
+        self.assertEqual(rows["requests failed"], ["0", "0"], walk.stdout)
+        self.assertIn("SuccessfulRescale: New size: 2; reason: pods metric DCGM_CUSTOM_PROCESS_SM_UTIL above target", walk.stdout)
+        # What cannot be is said, with status 1.
+        short = self.tidegate("bench", "tide", "--gateway", f"127.0.0.1:{self.port}", "--rule", "demand", "--patience", "1", "--quiet")
+        self.assertEqual(short.returncode, 1, short.stdout + short.stderr)

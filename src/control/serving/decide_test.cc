@@ -134,6 +134,9 @@ TEST(Serving, AContainerWithoutAReadinessProbeIsReadyWhenItsPortAccepts) {
     return deployment["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
   };
   EXPECT_EQ(probe()["tcpSocket"]["port"], 8080);
+  EXPECT_EQ(world.object("Deployment/qwen-chat-predictor")["spec"]["template"]["spec"]["containers"][0]
+                                                          ["ports"][0]["containerPort"],
+            8080);
   world.service()["spec"]["predictor"]["containers"][0]["readinessProbe"] = {
       {"httpGet", {{"path", "/health"}, {"port", 8080}}}};
   world.settle();

@@ -147,9 +147,12 @@ Json annotations_of(const resource::Object& object, const InferenceService& serv
   return annotations;
 }
 
-// As KServe's raw mode: a container that says nothing of its readiness is ready once its port accepts. Asked
-// more often than KServe does (10 s), because a replica that waits for the next question is paid for.
-void set_readiness(Json& container, int port) {
+// What a container leaves out. Its port: KServe sends requests to 8080 then, and whoever reads the pod's
+// metrics has to find it. Its readiness, as in KServe's raw mode: ready once the port accepts. Asked more
+// often than KServe does (10 s), because a replica that waits for the next question is paid for.
+void fill_in(Json& container, int port) {
+  if (const Json* ports = resource::find_array(container, "ports"); ports == nullptr || ports->empty())
+    container["ports"] = Json::array({{{"containerPort", port}, {"protocol", "TCP"}}});
   if (container.contains("readinessProbe")) return;
   container["readinessProbe"] = {
       {"tcpSocket", {{"port", port}}}, {"periodSeconds", 1}, {"failureThreshold", 10}};
@@ -175,8 +178,7 @@ Result<PodTemplateJson> make_template(const resource::Object& object, const Infe
   if (!spec) return tl::unexpected(spec.error());
   PodTemplateJson result;
   result.port = first_port(*spec);
-  if (resource::find_array(*spec, "containers") != nullptr)
-    set_readiness(serving_container(*spec), result.port);
+  if (resource::find_array(*spec, "containers") != nullptr) fill_in(serving_container(*spec), result.port);
   Json json = Json::object();
   json["metadata"]["labels"] = labels_of(object, service);
   Json annotations = annotations_of(object, service);
