@@ -236,6 +236,16 @@ void remove_ready_file(const UpOptions& options) {
   fs::remove(ready_file(options), ignored);
 }
 
+// The usual port for Ingresses with TLS, unless something else has it, or we may not.
+std::uint16_t ingress_tls_port(const std::vector<std::string>& bind) {
+  constexpr std::uint16_t kUsual = 443;
+  constexpr std::uint16_t kOther = 8443;
+  const bool taken = std::ranges::any_of(bind, [](const std::string& address) {
+    return address.find(':') == std::string::npos && machine::port_conflict(address, kUsual).has_value();
+  });
+  return taken ? kOther : kUsual;
+}
+
 // As an ingress controller has it, unless something else does, or we may not.
 std::uint16_t ingress_port(const std::vector<std::string>& bind) {
   constexpr std::uint16_t kUsual = 80;
@@ -331,6 +341,8 @@ void add_up(CLI::App& app, int& status) {
     options->api_port_given = verb->count("--api-port") > 0;
     if (verb->count("--bind") == 0) options->gateway.bind = host_addresses();
     if (verb->count("--ingress-port") == 0) options->gateway.ingress_port = ingress_port(options->gateway.bind);
+    if (verb->count("--ingress-tls-port") == 0)
+      options->gateway.ingress_tls_port = ingress_tls_port(options->gateway.bind);
     status = run_up(*options);
   });
 }

@@ -130,6 +130,9 @@ std::vector<Field> make_fields() {
             std::uint16_t{0}, [](Config& c) -> auto& { return c.stats_port; }),
       count("--ingress-port", "count", "port on which Ingress objects are served; 0 serves none",
             std::uint16_t{0}, [](Config& c) -> auto& { return c.ingress_port; }),
+      count("--ingress-tls-port", "count",
+            "port on which Ingress objects are served with TLS, if any has spec.tls; 0 serves none",
+            std::uint16_t{0}, [](Config& c) -> auto& { return c.ingress_tls_port; }),
       {"--access-log", "path", "file of the access log, one JSON object per line; empty writes none",
        [](Config& c, std::string_view text) -> Result<void> {
          c.access_log = text;

@@ -26,8 +26,9 @@ struct Config {
   std::vector<std::string> bind = {"0.0.0.0"};  // for listeners whose Gateway names no address
   std::string stats_bind = "127.0.0.1";
   std::uint16_t stats_port = 15090;
-  std::uint16_t ingress_port = 0;  // where Ingresses are served; 0: nowhere
-  std::string access_log;          // a path; empty: none
+  std::uint16_t ingress_port = 0;      // where Ingresses are served; 0: nowhere
+  std::uint16_t ingress_tls_port = 0;  // where those with spec.tls are served too
+  std::string access_log;              // a path; empty: none
 
   listener::Limits limits;
   std::uint32_t connections_max = 65536;  // per worker and listener

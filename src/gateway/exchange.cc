@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/ascii.h"
 #include "gateway/dialect/answer.h"
 #include "gateway/request_head.h"
 #include "http/target.h"
@@ -10,6 +11,8 @@ namespace tidegate::gateway {
 namespace {
 
 using dialect::Api;
+
+constexpr int kMisdirected = 421;
 
 Error not_found(std::string message) { return {Code::kNotFound, "", std::move(message)}; }
 
@@ -63,11 +66,32 @@ bool rewrite_path(Walk& walk, bool names_path) {
   return edit.kind == route::PathEdit::kFull || edit.value.size() > 1;
 }
 
-// Paths that only a route which names them opens. A Service may be anything, so there the engines'
-// administration alone is closed.
-bool is_closed(const Walk& walk) {
-  if (walk.pool && walk.pool->kind == Pool::kService) return walk.api == Api::kAdmin;
+// Paths that only a route which names them opens. What is behind an HTTPRoute's Service may be no engine at
+// all, so there the engines' administration alone is closed.
+bool is_closed(const Walk& walk, const route::Destination* destination) {
+  if (destination && destination->takes_any_path) return walk.api == Api::kAdmin;
   return dialect::needs_named_route(walk.api);
+}
+
+// Where names differ in whose certificates they want to see, a request for one must not come over a
+// connection that was opened for another.
+bool is_misdirected(const Walk& walk, std::uint16_t port) {
+  const net::TlsFacts* facts = walk.session.stream().tls();
+  if (!facts) return false;
+  const Listener* listener = walk.view->snapshot->listener(port);
+  return listener && listener->tls && listener->tls->strict_names &&
+         !ascii::equals_ignoring_case(facts->server_name, route::host_of(walk.host));
+}
+
+net::Task<bool> refuse_misdirected(Walk& walk) {
+  walk.reason = "misdirected";
+  const std::string body = dialect::error_body(
+      invalid("host", "is not the name that this connection asked for; open another connection for it")
+          .value());
+  OwnAnswer answer;
+  answer.status = kMisdirected;
+  answer.body = body;
+  co_return co_await respond(walk, answer);
 }
 
 // Which route, and which of its pools.
@@ -91,7 +115,7 @@ Result<void> match(Walk& walk, std::uint16_t port) {
   walk.pool = destination ? walk.view->snapshot->pool(destination->target) : nullptr;
   bool names_path = matched.names_path;
   if (walk.filters && walk.filters->rewrite) names_path = rewrite_path(walk, names_path);
-  if (is_closed(walk) && !names_path) {
+  if (is_closed(walk, destination) && !names_path) {
     walk.flags = "NR";
     walk.reason = "path-not-routed";
     walk.pool = nullptr;
@@ -185,7 +209,8 @@ void report(Walk& walk, TimePoint now) {
 
 net::Task<bool> redirect(Walk& walk, std::uint16_t port) {
   const route::Redirect& redirect = *walk.filters->redirect;
-  const route::Origin origin{route::host_of(walk.host), port, false};
+  const bool secure = walk.session.stream().tls() != nullptr;
+  const route::Origin origin{route::host_of(walk.host), port, secure};
   const std::string location = route::location(redirect, origin, walk.path, walk.matched_prefix);
   OwnAnswer answer;
   answer.status = redirect.status;
@@ -195,6 +220,7 @@ net::Task<bool> redirect(Walk& walk, std::uint16_t port) {
 
 net::Task<bool> serve(Walk& walk, std::uint16_t port) {
   if (Result<void> read = read_head(walk); !read) co_return co_await respond_error(walk, read.error());
+  if (is_misdirected(walk, port)) co_return co_await refuse_misdirected(walk);
   if (Result<void> matched = match(walk, port); !matched)
     co_return co_await respond_error(walk, matched.error());
   if (walk.redirects()) co_return co_await redirect(walk, port);

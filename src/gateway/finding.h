@@ -54,7 +54,7 @@ struct Finding {
   std::vector<Condition> conditions;       // status.conditions
   std::vector<ParentFinding> parents;      // status.parents (v1alpha2 pools: status.parent)
   std::vector<ListenerFinding> listeners;  // Gateway API Gateways
-  std::vector<std::string> addresses;      // Ingresses: status.loadBalancer
+  std::vector<std::string> addresses;      // Ingresses: status.loadBalancer; Gateways: status.addresses
 };
 
 }  // namespace tidegate::gateway

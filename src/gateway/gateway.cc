@@ -15,6 +15,7 @@
 #include "gateway/publisher.h"
 #include "gateway/stats.h"
 #include "gateway/status.h"
+#include "gateway/tls_servers.h"
 #include "gateway/worker.h"
 #include "telemetry/process.h"
 
@@ -34,7 +35,7 @@ struct Source {
 };
 
 // What the gateway reads. Several kinds may feed one input.
-constexpr std::array<Source, 11> kSources{{
+constexpr std::array<Source, 16> kSources{{
     {"networking.istio.io/v1", "Gateway", &Inputs::istio_gateways},
     {"gateway.networking.k8s.io/v1", "Gateway", &Inputs::gateways},
     {"istio.alibabacloud.com/v1", "LLMRoute", &Inputs::llm_routes},
@@ -46,6 +47,11 @@ constexpr std::array<Source, 11> kSources{{
     {"networking.k8s.io/v1", "Ingress", &Inputs::ingresses},
     {"v1", "Service", &Inputs::services},
     {"v1", "Pod", &Inputs::pods},
+    {"discovery.k8s.io/v1", "EndpointSlice", &Inputs::endpoint_slices},
+    {"v1", "Namespace", &Inputs::namespaces},
+    {"v1", "Secret", &Inputs::secrets},
+    {"v1", "ConfigMap", &Inputs::config_maps},
+    {"gateway.networking.k8s.io/v1beta1", "ReferenceGrant", &Inputs::reference_grants},
 }};
 
 struct Feed {
@@ -111,6 +117,8 @@ struct Gateway::State {
   std::vector<std::unique_ptr<Worker>> workers;
   fleet::Fleet fleet;
   Listeners listeners;
+  TlsServers tls_servers;
+  std::vector<std::shared_ptr<net::TlsServer>> tls;  // of `snapshot`
   net::Timer settle;
   net::Timer try_again;
   http::Server stats;
@@ -131,7 +139,9 @@ Inputs Gateway::State::gather() const {
     into.insert(into.end(), objects.begin(), objects.end());
   }
   inputs.ingress_port = config.ingress_port;
+  inputs.ingress_tls_port = config.ingress_tls_port;
   inputs.ingress_addresses = config.bind;
+  inputs.default_addresses = config.bind;
   return inputs;
 }
 
@@ -155,6 +165,7 @@ void Gateway::State::compile_now() {
   compiled_once = true;
   const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot);
   fleet.set(wanted);
+  tls = tls_servers.apply(*snapshot);
   publish();
   report(listeners.apply(*snapshot));
   tell_bind_failures(compiled.findings, *snapshot, listeners);
@@ -163,7 +174,8 @@ void Gateway::State::compile_now() {
 }
 
 void Gateway::State::publish() {
-  const View view = view_of(snapshot, fleet);
+  View view = view_of(snapshot, fleet);
+  view.tls = tls;
   for (const std::unique_ptr<Worker>& worker : workers) worker->set(view);
 }
 

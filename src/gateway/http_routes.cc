@@ -43,8 +43,9 @@ std::optional<Duration> duration_of(const std::optional<std::chrono::millisecond
 
 class HttpRouteReader {
  public:
-  HttpRouteReader(const ObjectPtr& object, const Inputs& inputs, PoolSet& pools, RouteSet& set)
-      : object_(object), inputs_(inputs), pools_(pools), set_(set) {}
+  HttpRouteReader(const ObjectPtr& object, const Inputs& inputs, const Grants& grants, PoolSet& pools,
+                  RouteSet& set)
+      : object_(object), inputs_(inputs), grants_(grants), pools_(pools), set_(set) {}
 
   Finding read(ListenerSet& listeners) {
     Finding finding;
@@ -104,6 +105,7 @@ class HttpRouteReader {
       if (hosts.empty()) continue;
       attached = true;
       ++listeners.findings[point.finding].listeners[point.listener_finding].attached_routes;
+      if (!point.served) continue;
       route::Route& route = made[point.port];
       for (const std::string& host : hosts) {
         if (std::find(route.hosts.begin(), route.hosts.end(), host) == route.hosts.end())
@@ -178,7 +180,8 @@ class HttpRouteReader {
         const auto own = filters_of(from.refs[r].filters, at + ".filters", point);
         const bool broken = !filters || !own;
         rule.destinations.push_back({broken ? route::Destination::kBroken : target, from.refs[r].weight,
-                                     broken ? nullptr : route::joined(rule.filters, *own)});
+                                     broken ? nullptr : route::joined(rule.filters, *own),
+                                     from.refs[r].to.kind == "Service"});
       }
       rules.push_back(std::move(rule));
     }
@@ -286,10 +289,11 @@ class HttpRouteReader {
                                     "\"; use a Service or an InferencePool");
       return route::Destination::kBroken;
     }
-    if (namespace_ != object_->namespace_()) {
-      refs_.fail("RefNotPermitted",
-                 field + " points into namespace " + namespace_ +
-                     ", and no ReferenceGrant there is read yet; keep route and target in one namespace");
+    const Grants::From from{kGatewayApiGroup, "HTTPRoute", object_->namespace_()};
+    if (!grants_.allows(from, {ref.group, ref.kind, namespace_, ref.name})) {
+      refs_.fail("RefNotPermitted", field + " points into namespace " + namespace_ +
+                                        ", where no ReferenceGrant lets HTTPRoutes of " +
+                                        object_->namespace_() + " do that; create one there");
       return route::Destination::kBroken;
     }
     if (is_pool) return resolve_pool(ref, namespace_, field, point);
@@ -338,6 +342,7 @@ class HttpRouteReader {
 
   const ObjectPtr& object_;
   const Inputs& inputs_;
+  const Grants& grants_;
   PoolSet& pools_;
   RouteSet& set_;
   resource::HTTPRoute spec_;
@@ -347,9 +352,10 @@ class HttpRouteReader {
 
 }  // namespace
 
-void read_http_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools, RouteSet& set) {
+void read_http_routes(const Inputs& inputs, const Grants& grants, ListenerSet& listeners, PoolSet& pools,
+                      RouteSet& set) {
   for (const ObjectPtr& object : inputs.http_routes) {
-    set.findings.push_back(HttpRouteReader(object, inputs, pools, set).read(listeners));
+    set.findings.push_back(HttpRouteReader(object, inputs, grants, pools, set).read(listeners));
   }
 }
 

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/ascii.h"
+#include "base/log.h"
 #include "gateway/routes.h"
 #include "resource/ingress.h"
 
@@ -41,8 +43,8 @@ bool older(const Ingress& a, const Ingress& b) {
 
 class IngressReader {
  public:
-  IngressReader(const Inputs& inputs, PoolSet& pools, RouteSet& set)
-      : inputs_(inputs), pools_(pools), set_(set) {}
+  IngressReader(const Inputs& inputs, const Credentials& credentials, PoolSet& pools, RouteSet& set)
+      : inputs_(inputs), credentials_(credentials), pools_(pools), set_(set) {}
 
   // Returns how many Ingresses are ours.
   std::size_t read() {
@@ -62,12 +64,37 @@ class IngressReader {
       const bool canary_b = b.first.canary_weight.has_value();
       return canary_a != canary_b ? canary_b : older(a.first, b.first);
     });
-    for (const auto& [ingress, finding] : ingresses) take(ingress);
+    for (const auto& [ingress, finding] : ingresses) {
+      take(ingress);
+      take_tls(ingress);
+    }
     build();
     return ingresses.size();
   }
 
+  // Of spec.tls, the oldest Ingress first.
+  std::vector<TlsPart>& tls() { return tls_; }
+
  private:
+  // A Secret that cannot be had leaves its hosts to the other certificates.
+  void take_tls(const Ingress& ingress) {
+    for (const resource::IngressTls& from : ingress.tls) {
+      if (from.secret.empty()) continue;
+      Result<net::KeyPair> pair = credentials_.key_pair(ingress.metadata.namespace_, from.secret);
+      if (!pair) {
+        log::warning("gateway", "an Ingress names a certificate that cannot be served",
+                     {{"ingress", ingress.metadata.namespace_ + "/" + ingress.metadata.name},
+                      {"why", pair.error().message}});
+        continue;
+      }
+      TlsPart part;
+      for (const std::string& host : from.hosts) part.hosts.push_back(ascii::to_lower(host));
+      if (part.hosts.empty()) part.hosts.emplace_back();
+      part.certificates.push_back(*std::move(pair));
+      tls_.push_back(std::move(part));
+    }
+  }
+
   bool is_ours(const Ingress& ingress) const {
     return inputs_.gateway_class.empty() || ingress.class_name == inputs_.gateway_class;
   }
@@ -130,24 +157,39 @@ class IngressReader {
       rule.destinations.push_back({target.pool, 100 - target.canary_percent});
       if (target.canary_percent > 0) rule.destinations.push_back({target.canary, target.canary_percent});
       route.rules.push_back(std::move(rule));
+      if (!tls_.empty() && inputs_.ingress_tls_port != 0)
+        set_.by_port[inputs_.ingress_tls_port].push_back(route);
       set_.by_port[inputs_.ingress_port].push_back(std::move(route));
     }
   }
 
   const Inputs& inputs_;
+  const Credentials& credentials_;
   PoolSet& pools_;
   RouteSet& set_;
+  std::vector<TlsPart> tls_;
   std::map<Place, Target> targets_;
   std::map<Place, std::pair<std::string, std::string>> names_;  // of the Ingress, and when it was made
 };
 
 }  // namespace
 
-void read_ingresses(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools, RouteSet& set) {
+void read_ingresses(const Inputs& inputs, const Credentials& credentials, ListenerSet& listeners,
+                    PoolSet& pools, RouteSet& set) {
   if (inputs.ingress_port == 0 || inputs.ingresses.empty()) return;
-  if (IngressReader(inputs, pools, set).read() == 0) return;
+  IngressReader reader(inputs, credentials, pools, set);
+  if (reader.read() == 0) return;
   // Bound wherever the program listens by default, unless a Gateway on the same port says otherwise.
   listeners.ports[inputs.ingress_port];
+  if (reader.tls().empty() || inputs.ingress_tls_port == 0) return;
+  PortPlan& secure = listeners.ports[inputs.ingress_tls_port];
+  if (!secure.gateways.empty() && !secure.secure) return;  // a Gateway has it in plain text
+  secure.secure = true;
+  // Clients that name nobody, or a host without a certificate, are shown the first.
+  TlsPart any = reader.tls().front();
+  any.hosts = {""};
+  secure.tls.insert(secure.tls.end(), reader.tls().begin(), reader.tls().end());
+  secure.tls.push_back(std::move(any));
 }
 
 }  // namespace tidegate::gateway

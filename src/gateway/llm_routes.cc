@@ -53,10 +53,12 @@ class LlmRouteReader {
     std::size_t attached = 0;
     for (const AttachPoint& point : listeners.points) {
       if (!names_gateway(spec_.gateways, object_->namespace_(), point)) continue;
+      if (!point.istio && !point.served) continue;
       if (!point.routes_namespace.empty() && point.routes_namespace != object_->namespace_()) continue;
       const auto host = common_host(point.host, spec_.host);
       if (!host) continue;
       ++attached;
+      if (point.https_redirect_to != 0) continue;
       route::Route& route = made[point.port];
       const std::string shown = host->empty() ? "*" : *host;
       if (std::find(route.hosts.begin(), route.hosts.end(), shown) == route.hosts.end())
@@ -164,6 +166,22 @@ class LlmRouteReader {
 void read_llm_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools, RouteSet& set) {
   for (const ObjectPtr& object : inputs.llm_routes) {
     set.findings.push_back(LlmRouteReader(object, pools, set).read(listeners));
+  }
+}
+
+void add_https_redirects(const ListenerSet& listeners, RouteSet& set) {
+  for (const AttachPoint& point : listeners.points) {
+    if (point.https_redirect_to == 0) continue;
+    auto filters = std::make_shared<route::Filters>();
+    filters->redirect = route::Redirect{"https", {}, {}, point.https_redirect_to, 301};
+    route::Rule rule;
+    rule.name = "httpsRedirect";
+    rule.filters = std::move(filters);
+    route::Route route;
+    route.name = point.namespace_ + "/" + point.gateway;
+    route.hosts = {point.host.empty() ? "*" : point.host};
+    route.rules.push_back(std::move(rule));
+    set.by_port[point.port].push_back(std::move(route));
   }
 }
 

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "gateway/snapshot.h"
+#include "net/address.h"
 #include "resource/inference_model.h"
 #include "resource/inference_pool.h"
 
@@ -147,16 +149,15 @@ std::vector<ServingPod> serving_pods(const std::vector<ObjectPtr>& pods) {
   return serving;
 }
 
-PoolSet::PoolSet(const std::vector<ObjectPtr>& inference_pools, const std::vector<ObjectPtr>& models,
-                 const std::vector<ObjectPtr>& services, const std::vector<ObjectPtr>& pods, bool enabled)
-    : pods_(serving_pods(pods)) {
-  for (const ObjectPtr& object : services) {
+PoolSet::PoolSet(const Inputs& inputs, bool enabled) : pods_(serving_pods(inputs.pods)) {
+  read_slices(inputs.endpoint_slices);
+  for (const ObjectPtr& object : inputs.services) {
     if (auto service = resource::Service::from(*object)) {
       services_.emplace(object->namespace_() + "/" + object->name(), *std::move(service));
     }
   }
   std::vector<std::pair<Pool, ObjectPtr>> read;
-  for (const ObjectPtr& object : inference_pools) {
+  for (const ObjectPtr& object : inputs.inference_pools) {
     auto spec = resource::InferencePool::from(*object);
     if (!spec) {
       Finding finding;
@@ -173,7 +174,7 @@ PoolSet::PoolSet(const std::vector<ObjectPtr>& inference_pools, const std::vecto
     pools_.push_back(std::move(pool));
     objects_.push_back(object);
   }
-  for (auto& [id, entries] : read_models(models))
+  for (auto& [id, entries] : read_models(inputs.inference_models))
     pools_[index_.find(id)->second].models = rewrite::ModelTable(std::move(entries));
 }
 
@@ -245,6 +246,46 @@ std::uint32_t PoolSet::find(std::string_view group, const std::string& namespace
   return found == index_.end() ? kNone : found->second;
 }
 
+void PoolSet::read_slices(const std::vector<ObjectPtr>& objects) {
+  for (const ObjectPtr& object : objects) {
+    auto slice = resource::EndpointSlice::from(*object);
+    if (!slice || slice->service.empty() || !slice->has_addresses) continue;
+    const std::string service = object->namespace_() + "/" + slice->service;
+    slices_.emplace(service, *std::move(slice));
+  }
+}
+
+void PoolSet::add_pods(Pool& pool, const resource::Service& service,
+                       const resource::ServicePort& port) const {
+  for (const ServingPod& pod : pods_) {
+    if (pod.pod.metadata.namespace_ != pool.namespace_ ||
+        !resource::selects(service.selector, pod.pod.metadata.labels))
+      continue;
+    const auto target = port.target.text.empty() ? std::optional<std::uint16_t>()
+                                                 : resource::find_port(pod.pod.spec, port.target.text);
+    const auto number = target ? *target : static_cast<std::uint16_t>(port.target.number);
+    if (number == 0 && !port.target.text.empty()) continue;  // the pod has no port of that name
+    add_endpoint(pool, address_of(pod.pod.status.pod_ip, number == 0 ? port.port : number), &pod);
+  }
+}
+
+void PoolSet::add_slices(Pool& pool, const std::string& service, const resource::ServicePort& port) const {
+  const auto [begin, end] = slices_.equal_range(service);
+  for (auto entry = begin; entry != end; ++entry) {
+    const resource::EndpointSlice& slice = entry->second;
+    const auto at = std::ranges::find_if(slice.ports, [&](const auto& one) { return one.name == port.name; });
+    if (at == slice.ports.end()) continue;
+    for (const resource::EndpointSlice::Endpoint& endpoint : slice.endpoints) {
+      // The addresses of one endpoint are the same place: the first is enough.
+      if (!endpoint.ready || endpoint.addresses.empty()) continue;
+      const std::string address = address_of(endpoint.addresses.front(), at->port);
+      if (!net::Address::parse(address)) continue;
+      add_endpoint(pool, address, nullptr);
+      if (!endpoint.pod.empty()) pool.endpoints.back().pod = pool.namespace_ + "/" + endpoint.pod;
+    }
+  }
+}
+
 std::uint32_t PoolSet::service(const std::string& namespace_, const std::string& name, std::uint16_t port,
                                ServiceError& error) {
   error = ServiceError::kNone;
@@ -271,16 +312,8 @@ std::uint32_t PoolSet::service(const std::string& namespace_, const std::string&
   if (const auto known = index_.find(pool.id); known != index_.end()) return known->second;
   pool.namespace_ = namespace_;
   pool.name = name;
-  for (const ServingPod& pod : pods_) {
-    if (pod.pod.metadata.namespace_ != namespace_ ||
-        !resource::selects(service.selector, pod.pod.metadata.labels))
-      continue;
-    const auto target = named->target.text.empty() ? std::optional<std::uint16_t>()
-                                                   : resource::find_port(pod.pod.spec, named->target.text);
-    const auto number = target ? *target : static_cast<std::uint16_t>(named->target.number);
-    if (number == 0 && !named->target.text.empty()) continue;  // the pod has no port of that name
-    add_endpoint(pool, address_of(pod.pod.status.pod_ip, number == 0 ? port : number), &pod);
-  }
+  add_pods(pool, service, *named);
+  if (pool.endpoints.empty()) add_slices(pool, key, *named);
   sort_endpoints(pool);
   const auto index = static_cast<std::uint32_t>(pools_.size());
   index_.emplace(pool.id, index);

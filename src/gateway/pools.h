@@ -21,6 +21,7 @@
 #include "gateway/finding.h"
 #include "gateway/rewrite/model_table.h"
 #include "resource/core.h"
+#include "resource/endpoint_slice.h"
 #include "resource/object.h"
 #include "resource/pod.h"
 
@@ -38,7 +39,7 @@ struct Endpoint {
 struct Pool {
   enum Kind : std::uint8_t {
     kInference,  // an InferencePool: bodies are read, models resolved, engines scraped
-    kService,    // a Service named by an HTTPRoute: spread by load, nothing is read or scraped
+    kService,    // a Service named by an HTTPRoute or an Ingress: spread by load, nothing is read or scraped
   };
   Kind kind = kInference;
   std::string id;  // "InferencePool.inference.networking.x-k8s.io default/vllm-llama2-7b-pool"
@@ -63,10 +64,11 @@ struct ServingPod {
 };
 std::vector<ServingPod> serving_pods(const std::vector<ObjectPtr>& pods);
 
+struct Inputs;
+
 class PoolSet {
  public:
-  PoolSet(const std::vector<ObjectPtr>& inference_pools, const std::vector<ObjectPtr>& models,
-          const std::vector<ObjectPtr>& services, const std::vector<ObjectPtr>& pods, bool enabled);
+  PoolSet(const Inputs& inputs, bool enabled);
 
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
@@ -90,11 +92,16 @@ class PoolSet {
 
  private:
   std::map<std::string, std::vector<rewrite::ModelEntry>> read_models(const std::vector<ObjectPtr>& models);
+  void read_slices(const std::vector<ObjectPtr>& objects);
+  // Those of its pods; those of its slices if it selects none that serve.
+  void add_pods(Pool& pool, const resource::Service& service, const resource::ServicePort& port) const;
+  void add_slices(Pool& pool, const std::string& service, const resource::ServicePort& port) const;
   std::string pool_id_of(const std::string& group, const std::string& namespace_,
                          const std::string& name) const;
 
   std::vector<ServingPod> pods_;
   std::map<std::string, resource::Service> services_;
+  std::multimap<std::string, resource::EndpointSlice> slices_;  // by their Service, "namespace/name"
   std::vector<Pool> pools_;
   std::vector<ObjectPtr> objects_;
   std::map<std::string, std::uint32_t, std::less<>> index_;

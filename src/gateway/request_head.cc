@@ -111,7 +111,8 @@ void append_request_head(std::string& out, const Walk& walk, std::uint64_t conte
   if (edits) append_edits(out, *edits);
   if (!host_is_sent) out.append("host: ").append(host).append("\r\n", 2);
   append_forwarded_for(out, walk);
-  out += "x-forwarded-proto: http\r\nx-request-id: ";
+  out += walk.session.stream().tls() ? "x-forwarded-proto: https\r\nx-request-id: "
+                                     : "x-forwarded-proto: http\r\nx-request-id: ";
   out.append(walk.request_id).append("\r\n", 2);
   if (walk.trace) {
     http::append_field(out, "traceparent", telemetry::format_traceparent(*walk.trace));

@@ -31,12 +31,14 @@ struct RouteSet {
 // Both count attached routes in the findings of `listeners`.
 void read_llm_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools,
                      RouteSet& set);  // llm_routes.cc
-void read_http_routes(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools,
+void read_http_routes(const Inputs& inputs, const Grants& grants, ListenerSet& listeners, PoolSet& pools,
                       RouteSet& set);  // http_routes.cc
+// Istio's httpsRedirect: a route for every host it holds for.
+void add_https_redirects(const ListenerSet& listeners, RouteSet& set);  // llm_routes.cc
 // Hosts and paths that lead to Services, on Inputs::ingress_port. A canary takes its share of the Ingress with the
 // same host and path.
-void read_ingresses(const Inputs& inputs, ListenerSet& listeners, PoolSet& pools,
-                    RouteSet& set);  // ingresses.cc
+void read_ingresses(const Inputs& inputs, const Credentials& credentials, ListenerSet& listeners,
+                    PoolSet& pools, RouteSet& set);  // ingresses.cc
 
 // Notes that a route on `point` names the pool.
 void add_parent(RouteSet& set, std::uint32_t pool, const AttachPoint& point);

@@ -68,19 +68,22 @@ const Listener* Snapshot::listener(std::uint16_t port) const {
 Compiled compile(const Inputs& inputs) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->pools_enabled = pools_enabled(inputs.mesh_configs);
-  PoolSet pools(inputs.inference_pools, inputs.inference_models, inputs.services, inputs.pods,
-                snapshot->pools_enabled);
-  ListenerSet listeners = read_listeners(inputs);
+  PoolSet pools(inputs, snapshot->pools_enabled);
+  const Credentials credentials(inputs.secrets, inputs.config_maps);
+  const Grants grants(inputs.reference_grants);
+  ListenerSet listeners = read_listeners(inputs, credentials, grants);
   RouteSet routes;
+  add_https_redirects(listeners, routes);
   read_llm_routes(inputs, listeners, pools, routes);
-  read_http_routes(inputs, listeners, pools, routes);
-  read_ingresses(inputs, listeners, pools, routes);
+  read_http_routes(inputs, grants, listeners, pools, routes);
+  read_ingresses(inputs, credentials, listeners, pools, routes);
 
   for (const auto& [port, plan] : listeners.ports) {
     Listener listener;
     listener.port = port;
     listener.bind.assign(plan.bind.begin(), plan.bind.end());
     listener.gateways.assign(plan.gateways.begin(), plan.gateways.end());
+    if (plan.secure) listener.tls = plan_of(plan.tls);
     auto table = route::Table::build(std::move(routes.by_port[port]));
     TG_CHECK(table.has_value());  // every expression was tried when its route was read
     listener.routes = *std::move(table);

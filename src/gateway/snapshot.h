@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,21 +23,20 @@
 #include "gateway/finding.h"
 #include "gateway/pools.h"
 #include "gateway/route/table.h"
+#include "gateway/tls_plan.h"
 #include "resource/object.h"
 
 namespace tidegate::gateway {
 
 using resource::ObjectPtr;
 
-enum class Protocol : std::uint8_t { kHttp, kHttps };
-
 // One port. Gateways that share a port share its listener; their hosts are in the routes.
 struct Listener {
   std::uint16_t port = 0;
-  Protocol protocol = Protocol::kHttp;
   std::vector<std::string>
       bind;  // addresses from the manifests; empty: wherever the program listens by default
   std::vector<std::string> gateways;  // "namespace/name", sorted
+  std::optional<TlsPlan> tls;         // none: plain text
   route::Table routes;                // Destination::target indexes Snapshot::pools
 };
 
@@ -67,13 +67,20 @@ struct Inputs {
   std::vector<ObjectPtr> ingresses;  // networking.k8s.io Ingress
   std::vector<ObjectPtr> services;
   std::vector<ObjectPtr> pods;
-  std::vector<ObjectPtr> namespaces;  // for allowedRoutes by selector
+  std::vector<ObjectPtr> endpoint_slices;
+  std::vector<ObjectPtr> namespaces;   // for allowedRoutes by selector
+  std::vector<ObjectPtr> secrets;      // certificates
+  std::vector<ObjectPtr> config_maps;  // authorities
+  std::vector<ObjectPtr> reference_grants;
 
   // The GatewayClass we answer for; Gateways of other classes are somebody else's. Empty: every class, as at
   // home, where nobody else is.
   std::string gateway_class;
   // Where Ingresses are served, and the addresses written into their status. Port 0: nowhere.
   std::uint16_t ingress_port = 0;
+  std::uint16_t ingress_tls_port = 0;
+  // Where listeners are bound whose Gateway names no address: for the status.
+  std::vector<std::string> default_addresses;
   std::vector<std::string> ingress_addresses;
   std::vector<PortProblem> port_problems;  // as the workers found them
 };

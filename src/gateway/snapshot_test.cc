@@ -453,7 +453,7 @@ TEST(Gateways, AListenerThatCannotBeServedCostsOnlyItself) {
   EXPECT_EQ(condition(compiled, inputs.gateways[0], "Accepted"), "True ListenersNotValid");
   const auto& listeners = finding_of(compiled, inputs.gateways[0])->listeners;
   EXPECT_EQ(listeners[0].conditions.back().reason, "ProtocolConflict");
-  EXPECT_EQ(listeners[1].conditions.front().reason, "UnsupportedProtocol");
+  EXPECT_EQ(listeners[1].conditions.back().reason, "ProtocolConflict");
   EXPECT_EQ(listeners[2].conditions.front().reason, "Accepted");
 }
 

@@ -163,6 +163,12 @@ std::unique_ptr<const Json> status_for(const Finding& finding, WallTime now) {
     write_conditions(status, finding.conditions, object.metadata().generation, time);
   if (!finding.listeners.empty()) write_listeners(status, finding, time);
   if (object.kind() == "Ingress") write_addresses(status, finding.addresses);
+  if (object.kind() == "Gateway" && !finding.addresses.empty()) {
+    Json addresses = Json::array();
+    for (const std::string& address : finding.addresses)
+      addresses.push_back({{"type", "IPAddress"}, {"value", address}});
+    status["addresses"] = std::move(addresses);
+  }
   const bool route = object.kind() == "HTTPRoute";
   const bool pool = object.kind() == "InferencePool" && !object.api_version().ends_with("/v1alpha1");
   if (route || pool) {

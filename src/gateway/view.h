@@ -16,6 +16,7 @@
 #include "gateway/fleet/live.h"
 #include "gateway/rewrite/model_table.h"
 #include "gateway/snapshot.h"
+#include "net/tls.h"
 
 namespace tidegate::gateway {
 
@@ -30,7 +31,15 @@ struct PoolView {
 
 struct View {
   std::shared_ptr<const Snapshot> snapshot = std::make_shared<const Snapshot>();
-  std::vector<PoolView> pools;  // as Snapshot::pools
+  std::vector<PoolView> pools;                       // as Snapshot::pools
+  std::vector<std::shared_ptr<net::TlsServer>> tls;  // as Snapshot::listeners; null: plain text
+
+  // Of the listener of a port; null if it speaks plain text or does not exist.
+  std::shared_ptr<net::TlsServer> tls_of(std::uint16_t port) const {
+    const Listener* listener = snapshot->listener(port);
+    const auto index = static_cast<std::size_t>(listener ? listener - snapshot->listeners.data() : -1);
+    return index < tls.size() ? tls[index] : nullptr;
+  }
 };
 
 }  // namespace tidegate::gateway

@@ -47,6 +47,7 @@ void Worker::start_acceptor(const net::Address& address, std::uint16_t port,
   };
   hooks.refused = [this](int status) { probe_.refused(status); };
   hooks.connections = [this](int delta) { probe_.connections(delta); };
+  hooks.tls = [this, port] { return view_->tls_of(port); };
   auto acceptor = std::make_unique<listener::Acceptor>(loop_, buffers_, config_.limits,
                                                        config_.connections_max, std::move(hooks));
   if (Result<void> listening = acceptor->listen(address); !listening) {

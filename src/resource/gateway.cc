@@ -116,9 +116,12 @@ void read_listener_tls(Reader& item, GatewayListener& listener) {
       "mode", {{"Terminate", TlsMode::kTerminate}, {"Passthrough", TlsMode::kPassthrough}},
       TlsMode::kTerminate);
   tls.each("certificateRefs", {.max = 64}, [&](Reader& ref) {
-    ref.ignore({"group", "kind"});
-    listener.certificates.push_back({.name = ref.text("name", {.need = Need::kRequired, .max = 253}),
-                                     .namespace_ = ref.text("namespace", {.syntax = dns_label})});
+    SecretRef secret;
+    secret.name = ref.text("name", {.need = Need::kRequired, .max = 253});
+    secret.namespace_ = ref.text("namespace", {.syntax = dns_label});
+    secret.group = ref.text("group", {.max = 253});
+    if (ref.has("kind")) secret.kind = ref.text("kind", {.syntax = kind_name});
+    listener.certificates.push_back(std::move(secret));
   });
   if (!tls.present()) {
     if (listener.protocol == ListenerProtocol::kHttps)
@@ -150,8 +153,10 @@ void read_allowed_routes(Reader& item, GatewayListener& listener) {
                       listener.routes_from == RoutesFrom::kSelector ? Need::kRequired : Need::kOptional);
   }
   allowed.each("kinds", {.max = 8}, [&](Reader& kind) {
-    kind.ignore({"group"});
-    listener.route_kinds.push_back(kind.text("kind", {.need = Need::kRequired, .syntax = kind_name}));
+    const std::string group = kind.text("group", {.max = 253});
+    const std::string name = kind.text("kind", {.need = Need::kRequired, .syntax = kind_name});
+    const bool ours = group == kGatewayApiGroup || !kind.has("group");
+    listener.route_kinds.push_back(ours ? name : name + "." + group);
   });
 }
 

@@ -29,6 +29,8 @@ enum class TlsMode { kNone, kTerminate, kMutual, kOptionalMutual, kPassthrough }
 struct SecretRef {
   std::string name;
   std::string namespace_;  // empty: the gateway's own
+  std::string group = {};  // Gateway API lets others than Secrets be named
+  std::string kind = "Secret";
 };
 
 // A server of an Istio Gateway.
@@ -67,7 +69,7 @@ struct GatewayListener {
   std::vector<SecretRef> certificates;
   RoutesFrom routes_from = RoutesFrom::kSame;
   LabelSelector namespaces;              // for kSelector
-  std::vector<std::string> route_kinds;  // empty: those of the protocol
+  std::vector<std::string> route_kinds;  // "HTTPRoute", "Kind.group" of other groups; empty: the protocol's
 };
 
 struct Gateway {

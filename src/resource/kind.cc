@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "resource/asm_mesh_config.h"
+#include "resource/backend_tls_policy.h"
 #include "resource/core.h"
 #include "resource/defaults.h"
 #include "resource/gateway.h"
@@ -23,6 +24,7 @@
 #include "resource/pod_disruption_budget.h"
 #include "resource/priority_class.h"
 #include "resource/reader.h"
+#include "resource/reference_grant.h"
 #include "resource/resource_policy.h"
 #include "resource/workload.h"
 
@@ -58,6 +60,8 @@ std::span<const Kind> kinds() {
         istio_gateway_kind(),
         gateway_kind(),
         http_route_kind(),
+      reference_grant_kind(),
+      backend_tls_policy_kind(),
         horizontal_pod_autoscaler_kind(),
         inference_service_kind(),
         serving_runtime_kind(),

@@ -17,7 +17,7 @@ Acceptor::Acceptor(net::Loop& loop, net::BufferPool& buffers, const Limits& limi
     : loop_(loop),
       connections_max_(connections_max),
       hooks_(std::move(hooks)),
-      context_{loop, buffers, limits, hooks_.exchange, hooks_.refused, draining_},
+      context_{loop, buffers, limits, hooks_.exchange, hooks_.refused, draining_, hooks_.tls},
       pause_(loop) {}
 
 Acceptor::~Acceptor() = default;

@@ -24,6 +24,7 @@ class Acceptor {
     Exchange exchange;
     Refused refused;
     std::function<void(int delta)> connections;  // +1, -1
+    Tls tls = {};
   };
 
   // `limits` and `buffers` outlive the acceptor.

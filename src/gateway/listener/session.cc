@@ -36,7 +36,21 @@ Session::Session(const Context& context, net::Stream stream)
       peer_ip_(stream_.peer().ip()),
       parser_(http::Parser::kRequest, context.limits.head) {}
 
+// Whoever does not speak TLS here, or nothing for too long, is not answered.
+net::Task<bool> Session::shake_hands() {
+  const std::shared_ptr<net::TlsServer> server = context_.tls ? context_.tls() : nullptr;
+  if (!server) co_return true;
+  const TimePoint deadline = context_.loop.now() + context_.limits.head_timeout;
+  const Result<void> shaken = co_await stream_.accept_tls(*server, deadline);
+  co_return shaken.has_value();
+}
+
 net::Task<void> Session::run() {
+  const bool open = co_await shake_hands();
+  if (!open) {
+    stream_.close();
+    co_return;
+  }
   while (co_await read_head() == Step::kRequest) {
     if (!take_body()) {
       const Step body = co_await read_body();

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,7 @@
 #include "net/buffer_pool.h"
 #include "net/stream.h"
 #include "net/task.h"
+#include "net/tls.h"
 
 namespace tidegate::listener {
 
@@ -48,6 +50,9 @@ using Exchange = std::function<net::Task<bool>(Session&, const Request&)>;
 // A request that never became one, for the counters: the status it was answered with.
 using Refused = std::function<void(int status)>;
 
+// What new connections are shown; null where they speak plain text.
+using Tls = std::function<std::shared_ptr<net::TlsServer>()>;
+
 struct Context {
   net::Loop& loop;
   net::BufferPool& buffers;
@@ -55,6 +60,7 @@ struct Context {
   const Exchange& exchange;
   const Refused& refused;
   const bool& draining;  // no further request after this one
+  const Tls& tls;        // empty: plain text
 };
 
 class Session {
@@ -72,6 +78,7 @@ class Session {
  private:
   enum class Step { kRequest, kClose };
 
+  net::Task<bool> shake_hands();
   net::Task<Step> read_head();
   bool take_body();
   net::Task<Step> read_body();

@@ -64,7 +64,8 @@ struct Destination {
       0xFFFFFFFF;  // an invalid reference: its share is answered with 500
   std::uint32_t target = kBroken;
   std::uint32_t weight = 1;
-  FiltersPtr filters = {};  // its rule's and its own
+  FiltersPtr filters = {};      // its rule's and its own
+  bool takes_any_path = false;  // not only those of inference APIs
 };
 
 struct Rule {

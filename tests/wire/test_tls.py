@@ -1,0 +1,151 @@
+"""TLS at the listeners: certificates by name, changed while it runs, asked of clients, and redirects to it."""
+
+import subprocess
+
+from harness import manifests
+from harness.case import WireTest
+from harness.certificates import Authority, shown_subject, tls_secret
+from harness.client import json_body
+from harness.process import eventually, free_port
+
+ROUTE = """apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route, namespace: default}
+spec:
+  parentRefs: [{name: web}]
+  rules:
+  - backendRefs: [{group: inference.networking.x-k8s.io, kind: InferencePool, name: vllm-llama2-7b-pool}]
+"""
+
+
+def web_gateway(listeners):
+    return f"""apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: web, namespace: default}}
+spec:
+  gatewayClassName: tidegate
+  listeners:
+{listeners}"""
+
+
+class Tls(WireTest):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.folder)
+        self.port = free_port()
+
+    def curl(self, host, *options, port=None, path="/v1/completions", scheme="https"):
+        """Status and body as curl sees them; a status of 0 when there was no answer."""
+        port = port or self.port
+        done = subprocess.run(
+            ["curl", "-sS", "--cacert", self.authority.certificate, "--resolve", f"{host}:{port}:127.0.0.1",
+             "-w", "\n%{http_code} %{redirect_url}", "-H", "content-type: application/json",
+             "-d", json_body(model="base", prompt="x"), *options, f"{scheme}://{host}:{port}{path}"],
+            capture_output=True, text=True, timeout=20)
+        body, _, last = done.stdout.rpartition("\n")
+        status, _, location = last.partition(" ")
+        return int(status or 0), location or body or done.stderr
+
+    def test_names_get_their_certificates_and_changes_take_effect_at_once(self):
+        engine = self.engine()
+        a, b = self.authority.issue("a.test.com"), self.authority.issue("*.test.com", common_name="wild")
+        gateway = self.gateway({
+            "gateway.yaml": web_gateway(f"""
+  - {{name: plain, port: @PORT@, protocol: HTTP}}
+  - {{name: a, port: {self.port}, protocol: HTTPS, hostname: a.test.com, tls: {{certificateRefs: [{{name: a}}]}}}}
+  - {{name: wild, port: {self.port}, protocol: HTTPS, hostname: "*.test.com", tls: {{certificateRefs: [{{name: b}}]}}}}
+  - {{name: broken, port: {free_port()}, protocol: HTTPS, tls: {{certificateRefs: [{{name: nowhere}}]}}}}
+"""),
+            "a.yaml": tls_secret("a", a), "b.yaml": tls_secret("b", b), "route.yaml": ROUTE,
+            "pool.yaml": manifests.pool([engine])})
+        eventually(lambda: shown_subject(self.port, "a.test.com") == "a.test.com", "a certificate")
+        self.assertEqual(shown_subject(self.port, "x.test.com"), "wild")
+        self.assertIsNone(shown_subject(self.port, "elsewhere.org"))
+        self.assertIsNone(shown_subject(self.port))
+        self.assertEqual(self.curl("a.test.com")[0], 200)
+        self.assertEqual(self.curl("x.test.com")[0], 200)
+        self.assertEqual(engine.requests[-1].header("x-forwarded-proto"), "https")
+        self.assertEqual(gateway.completion(model="base", host="any").status, 200)
+        self.assertEqual(engine.requests[-1].header("x-forwarded-proto"), "http")
+        gateway.write("a.yaml", tls_secret("a", self.authority.issue("a.test.com", common_name="renewed")))
+        eventually(lambda: shown_subject(self.port, "a.test.com") == "renewed", "the new certificate")
+        # A certificate that is broken by an edit takes its listener away, and no other.
+        gateway.write("a.yaml", tls_secret("a", (a[0], b[1])))
+        eventually(lambda: shown_subject(self.port, "a.test.com") == "wild", "the broken one to go")
+        gateway.write("a.yaml", tls_secret("a", a))
+        eventually(lambda: shown_subject(self.port, "a.test.com") == "a.test.com", "it to come back")
+
+    def test_istio_gateways_redirect_to_tls_and_ask_for_client_certificates(self):
+        clients = Authority(self.folder, "client-ca")
+        engine, mutual = self.engine(), free_port()
+        self.gateway({
+            "gateway.yaml": f"""apiVersion: networking.istio.io/v1beta1
+kind: Gateway
+metadata: {{name: llm-inference-gateway, namespace: default}}
+spec:
+  servers:
+  - {{port: {{number: @PORT@, name: http, protocol: HTTP}}, hosts: [test.com], tls: {{httpsRedirect: true}}}}
+  - port: {{number: {self.port}, name: https, protocol: HTTPS}}
+    hosts: [test.com]
+    tls: {{mode: SIMPLE, credentialName: server}}
+  - port: {{number: {self.port}, name: https-b, protocol: HTTPS}}
+    hosts: [guarded.com]
+    tls: {{mode: MUTUAL, credentialName: guarded}}
+  - port: {{number: {mutual}, name: mutual, protocol: HTTPS}}
+    hosts: ["*"]
+    tls: {{mode: OPTIONAL_MUTUAL, credentialName: guarded}}
+""",
+            "server.yaml": tls_secret("server", self.authority.issue("test.com")),
+            "guarded.yaml": tls_secret("guarded", self.authority.issue("guarded.com"), ca=clients.pem),
+            "route.yaml": manifests.llm_route(), "open.yaml":
+                manifests.llm_route("guarded.com").replace("test-llm-route", "guarded"),
+            "pool.yaml": manifests.pool([engine])})
+        eventually(lambda: shown_subject(self.port, "test.com") == "test.com", "a certificate")
+        gateway = self._started[-1]
+        status, location = self.curl("test.com", port=gateway.port, scheme="http")
+        self.assertEqual((status, location), (301, f"https://test.com:{self.port}/v1/completions"))
+        self.assertEqual(self.curl("test.com")[0], 200)
+        certificate, key = clients.issue("somebody")
+        shown = ["--cert", str(certificate), "--key", str(key)]
+        self.assertEqual(self.curl("guarded.com", *shown)[0], 200)
+        self.assertEqual(self.curl("guarded.com")[0], 0)
+        stranger = self.authority.issue("stranger")
+        self.assertEqual(self.curl("guarded.com", "--cert", str(stranger[0]), "--key", str(stranger[1]))[0], 0)
+        # Not by the back door: a connection opened for another name.
+        self.assertEqual(self.curl("test.com", "-H", "host: guarded.com")[0], 421)
+        self.assertEqual(self.curl("guarded.com", port=mutual)[0], 200)
+
+    def test_an_ingress_with_tls(self):
+        engine = self.engine()
+        host, port = engine.address.split(":")
+        ingress_port = free_port()
+        gateway = self.gateway({
+            "gateway.yaml": manifests.istio_gateway(),
+            "service.yaml": f"""apiVersion: v1
+kind: Service
+metadata: {{name: engine, namespace: default}}
+spec: {{ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: engine-1, namespace: default, labels: {{kubernetes.io/service-name: engine}}}}
+addressType: IPv4
+endpoints: [{{addresses: [{host}]}}]
+ports: [{{name: http, port: {port}}}]
+""",
+            "ingress.yaml": """apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: engine, namespace: default}
+spec:
+  tls: [{hosts: [in.test.com], secretName: in}]
+  rules:
+  - host: in.test.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: engine, port: {number: 80}}}}]}
+""",
+            "in.yaml": tls_secret("in", self.authority.issue("in.test.com"))},
+            extra=["--ingress-port", ingress_port, "--ingress-tls-port", self.port])
+        eventually(lambda: shown_subject(self.port) == "in.test.com", "a certificate")
+        self.assertEqual(self.curl("in.test.com")[0], 200)
+        self.assertEqual(self.curl("in.test.com", port=ingress_port, scheme="http")[0], 200)
+        self.assertEqual(len(engine.requests), 2)
+        self.assertTrue(gateway.process.alive())
