@@ -87,6 +87,7 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 Listener::~Listener() {
   if (!state_) return;
   TG_CHECK(!state_->accepting);
+  state_->loop.remove(state_->fd);  // see Stream: a child that was just forked may hold it a moment longer
   ::close(std::exchange(state_->fd, -1));
   Loop& loop = state_->loop;
   loop.retire(std::move(state_));

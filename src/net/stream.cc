@@ -71,8 +71,12 @@ struct Stream::State final : Pollable {
   bool try_write_tls(WriteOp& op);
   void on_tls_events();
   void set_hung_up();
+  // Closing alone is not enough: while a child that was just forked still holds the connection, until its
+  // exec, the kernel goes on reporting it for a state that may be gone.
   void shut() {
-    if (fd >= 0) ::close(std::exchange(fd, -1));
+    if (fd < 0) return;
+    loop.remove(fd);
+    ::close(std::exchange(fd, -1));
   }
 
   Loop& loop;
