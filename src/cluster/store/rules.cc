@@ -24,18 +24,38 @@ Error joined(const std::vector<Error>& errors) {
   return all;
 }
 
-bool too_deep(const Json& value, std::size_t levels_left) {
-  if (!value.is_structured()) return false;
-  if (levels_left == 0) return true;
-  return std::any_of(value.begin(), value.end(),
-                     [&](const Json& item) { return too_deep(item, levels_left - 1); });
-}
+// Depth, and what the text can have at most: every byte of a string may have to be written as an escape of six.
+struct Extent {
+  bool too_deep = false;
+  std::size_t bytes_most = 0;
+
+  void measure(const Json& value, std::size_t levels_left) {
+    constexpr std::size_t kNumberMost = 32;
+    constexpr std::size_t kEscape = 6;
+    const auto add_text = [&](const std::string& text) { bytes_most += kEscape * text.size() + 4; };
+    if (value.is_string()) add_text(value.get_ref<const std::string&>());
+    if (!value.is_structured()) {
+      bytes_most += kNumberMost;
+      return;
+    }
+    bytes_most += 2;
+    too_deep = too_deep || levels_left == 0;
+    if (too_deep) return;
+    for (auto member = value.begin(); member != value.end(); ++member) {
+      if (value.is_object()) add_text(member.key());
+      measure(*member, levels_left - 1);
+    }
+  }
+};
 
 Result<void> check_bounds(const Json& document) {
-  if (too_deep(document, resource::kDepthMax)) {
+  Extent extent;
+  extent.measure(document, resource::kDepthMax);
+  if (extent.too_deep) {
     return fail(Code::kInvalid,
                 "the object is nested deeper than " + std::to_string(resource::kDepthMax) + " levels");
   }
+  if (extent.bytes_most <= resource::kObjectBytesMax) return {};
   const std::size_t bytes = resource::to_text(document).size();
   if (bytes > resource::kObjectBytesMax) {
     return fail(Code::kTooLarge, "the object has " + std::to_string(bytes) + " bytes; use at most " +
