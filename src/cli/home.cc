@@ -1,17 +1,12 @@
 #include "cli/home.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -20,7 +15,7 @@
 #include <tuple>
 
 #include "base/random.h"
-#include "cli/access.h"
+#include "cli/folder_lock.h"
 #include "cluster/apiserver/server.h"
 #include "cluster/files.h"
 #include "cluster/store/store.h"
@@ -44,33 +39,6 @@ using resource::Json;
 using resource::ObjectPtr;
 
 constexpr Duration kPodGrace = std::chrono::seconds(10);  // at most, when the home closes
-
-// Holds the data folder for this process. The kernel lets go of it however the process ends.
-class FolderLock {
- public:
-  ~FolderLock() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Result<void> take(const fs::path& folder) {
-    const fs::path file = folder / "lock";
-    fd_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd_ < 0)
-      return fail(Code::kInternal, "cannot write in " + folder.string() + ": " + std::strerror(errno));
-    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      char holder[32]{};
-      const ssize_t size = read(fd_, holder, sizeof holder - 1);
-      return fail(Code::kConflict, folder.string() + " is in use by another tidegate up" +
-                                       (size > 0 ? " (pid " + std::string(holder) + ")" : std::string()) +
-                                       "; stop it, or give this one its own --data folder");
-    }
-    const std::string pid = std::to_string(getpid());
-    if (ftruncate(fd_, 0) != 0 || write(fd_, pid.data(), pid.size()) < 0) return {};  // only for people
-    return {};
-  }
-
- private:
-  int fd_ = -1;
-};
 
 std::vector<const resource::Kind*> gateway_kinds() {
   std::vector<const resource::Kind*> kinds;
@@ -177,29 +145,15 @@ void Home::State::start_autoscaler() {
 }
 
 Result<void> Home::State::start_api() {
-  auto access = open_access(options.data_dir / "pki", {options.api_bind}, clock.wall());
-  if (!access) return tl::unexpected(access.error());
-  const auto tls = net::TlsServer::make({.entries = {{.certificate = access->server}}});
-  if (!tls) return tl::unexpected(tls.error());
-  const auto try_port = [&](int port) -> Result<net::Address> {
-    const auto address = net::Address::parse(options.api_bind, static_cast<std::uint16_t>(port));
-    if (!address) return invalid("--api-bind", "is '" + options.api_bind + "'; use an IP address");
-    apiserver::ServerOptions server{.address = *address, .token = access->token, .build = TIDEGATE_VERSION};
-    server.tls = *tls;
-    server.kubelet = machine->kubelet();
-    api = std::make_unique<apiserver::ApiServer>(*store, clock, std::move(server));
-    return api->start();
-  };
-  auto bound = try_port(options.api_port);
-  if (!bound && bound.error().code == Code::kConflict && !options.api_port_given) {
-    say({Line::Tone::kBad, "api",
-         "port " + std::to_string(options.api_port) + " is taken; another one is used"});
-    bound = try_port(0);
-  }
-  if (!bound)
-    return fail(bound.error().code, describe(bound.error()) + "; use another --api-port", "the API server");
-  api_address = "https://" + bound->text();
-  return write_private(options.data_dir / "kubeconfig", kubeconfig_text(*access, api_address));
+  ApiPlace place = options.api;
+  place.data_dir = options.data_dir;
+  auto served = serve_api(*store, clock, place, machine->kubelet(), [this](const std::string& text) {
+    say({Line::Tone::kBad, "api", text});
+  });
+  if (!served) return tl::unexpected(served.error());
+  api = std::move(served->server);
+  api_address = std::move(served->address);
+  return {};
 }
 
 Home::Home(HomeOptions options, const Clock& clock, std::function<void(const Line&)> say,
@@ -210,10 +164,6 @@ Home::~Home() { stop(); }
 
 Result<void> Home::start() {
   State& s = *state_;
-  std::error_code error;
-  fs::create_directories(s.options.data_dir, error);
-  if (error)
-    return fail(Code::kInternal, "cannot make " + s.options.data_dir.string() + ": " + error.message());
   if (auto locked = s.lock.take(s.options.data_dir); !locked) return locked;
   auto store = cluster::Store::open(s.options.data_dir / "tidegate.db", s.clock, Random::from_system());
   if (!store) return tl::unexpected(store.error());

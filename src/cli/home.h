@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cli/api_server.h"
 #include "gateway/config.h"
 #include "machine/machine.h"
 
@@ -26,9 +27,7 @@ struct HomeOptions {
   std::vector<std::filesystem::path> files;
   machine::MachineOptions machine;
   gateway::Config gateway;
-  std::string api_bind = "127.0.0.1";
-  int api_port = 6443;
-  bool api_port_given = false;  // else another one will do where it is taken
+  ApiPlace api;  // its data_dir is ours
 };
 
 struct Line {

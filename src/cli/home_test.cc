@@ -205,7 +205,7 @@ TEST_F(HomeTest, TwoHomesDoNotShareAFolder) {
   Home second(options(), clock_, [](const Line&) {});
   const auto refused = second.start();
   ASSERT_FALSE(refused.has_value());
-  EXPECT_NE(refused.error().message.find("in use by another tidegate up"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("in use by another tidegate"), std::string::npos);
 }
 
 }  // namespace

@@ -104,9 +104,7 @@ Result<UpPlan> plan_of(const UpOptions& up) {
   for (const std::string& file : up.files) options.files.emplace_back(file);
   options.machine = up.machine;
   options.gateway = up.gateway;
-  options.api_bind = up.api_bind;
-  options.api_port = up.api_port;
-  options.api_port_given = up.api_port_given;
+  options.api = {{}, up.api_bind, up.api_port, up.api_port_given};
   options.machine.data_dir = up.data;
   options.machine.image_rules = up.images;
   std::error_code error;

@@ -5,6 +5,7 @@ namespace tidegate::cli {
 void add_all(CLI::App& app, int& status) {
   add_up(app, status);
   add_gateway(app, status);
+  add_api_server(app, status);
   add_controller(app, status);
   add_engine(app, status);
   add_apply(app, status);

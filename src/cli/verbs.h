@@ -25,6 +25,7 @@ namespace tidegate::cli {
 // Adds every verb to `app`. `status` must outlive the parse.
 void add_all(CLI::App& app, int& status);
 
+void add_api_server(CLI::App& app, int& status);
 void add_apply(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);

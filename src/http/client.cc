@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/ascii.h"
 #include "http/write.h"
@@ -46,11 +47,8 @@ std::optional<std::string_view> Response::header(std::string_view name) const {
 
 struct Exchange::Connection {
   Connection(Client::State& the_owner, net::Stream the_stream, const net::Address& the_address,
-             HeadLimits limits)
-      : owner(the_owner),
-        stream(std::move(the_stream)),
-        address(the_address),
-        parser(Parser::kResponse, limits) {}
+             HeadLimits limits);
+  ~Connection();
 
   net::Task<Result<void>> send(const ClientRequest& request, TimePoint deadline);
   net::Task<Result<void>> read_head(bool response_to_head);
@@ -85,9 +83,22 @@ struct Client::State {
 
   net::Loop& loop;
   ClientOptions options;
+  std::unordered_set<Exchange::Connection*> all;  // idle or not
+  bool aborted = false;
   std::unordered_map<std::string, std::vector<std::unique_ptr<Exchange::Connection>>> idle;
   net::Timer sweep;
 };
+
+Exchange::Connection::Connection(Client::State& the_owner, net::Stream the_stream,
+                                 const net::Address& the_address, HeadLimits limits)
+    : owner(the_owner),
+      stream(std::move(the_stream)),
+      address(the_address),
+      parser(Parser::kResponse, limits) {
+  owner.all.insert(this);
+}
+
+Exchange::Connection::~Connection() { owner.all.erase(this); }
 
 std::string Client::State::host_of(const net::Address& address) const {
   // An IPv6 address needs its brackets, and they are there.
@@ -178,8 +189,10 @@ void Client::State::close_expired() {
 
 net::Task<Result<std::unique_ptr<Exchange::Connection>>> Client::State::connect(net::Address address,
                                                                                 TimePoint deadline) {
+  if (aborted) co_return fail(Code::kCancelled, "the client is being ended");
   Result<net::Stream> stream = co_await net::Stream::connect(loop, address, deadline);
   if (!stream) co_return tl::unexpected(stream.error());
+  if (aborted) co_return fail(Code::kCancelled, "the client is being ended");
   if (options.tls) {
     std::string name = options.server_name.empty() ? address.ip() : options.server_name;
     const Result<void> shaken = co_await stream->connect_tls(*options.tls, std::move(name), deadline);
@@ -286,5 +299,10 @@ std::size_t Client::idle_connections() const {
 }
 
 void Client::close_idle() { state_->idle.clear(); }
+
+void Client::abort_all() {
+  state_->aborted = true;
+  for (Exchange::Connection* connection : state_->all) connection->stream.abort();
+}
 
 }  // namespace tidegate::http

@@ -115,6 +115,9 @@ class Client {
   std::size_t idle_connections() const;
   // Closes what is idle.
   void close_idle();
+  // Ends what is under way with kCancelled, and everything that begins later. A connection that is still
+  // being made ends at its deadline.
+  void abort_all();
 
  private:
   friend class Exchange;

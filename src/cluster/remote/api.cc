@@ -130,6 +130,10 @@ void Api::stop() {
   const std::lock_guard lock(state_->mutex);
   state_->stopped = true;
   state_->changed.notify_all();
+  state_->loop.post([line = state_->line]() mutable {
+    if (line) line->client.abort_all();
+    line.reset();
+  });
 }
 
 const Access& Api::access() const { return state_->access; }

@@ -83,7 +83,7 @@ class Api {
   Result<std::unique_ptr<ApiStream>> open(const ApiRequest& request, Duration lifetime,
                                           std::function<void()> on_ready = {});
 
-  // Ends what waits for another try, and refuses later calls: before the program ends.
+  // Ends calls and streams with kCancelled and refuses later ones: before the program ends.
   void stop();
 
   const Access& access() const;

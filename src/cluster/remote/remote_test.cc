@@ -21,7 +21,7 @@ using std::chrono::hours;
 using std::chrono::seconds;
 
 struct Reply {
-  int status = 200;
+  int status = 200;  // 0: none
   std::string body;
   std::string retry_after = {};
 };
@@ -84,6 +84,11 @@ class Fake {
       if (replies.size() > 1) replies.pop_front();
     }
     if (request.header("authorization") != "Bearer secret") reply = {401, "{}"};
+    if (reply.status == 0) {
+      net::Alarm alarm(loop_);
+      if (out.on_client_gone([&alarm] { alarm.ring_now(); })) co_await alarm.until(loop_.now() + hours(1));
+      co_return;
+    }
     if (!reply.retry_after.empty()) out.header("Retry-After", reply.retry_after);
     (void)co_await out.respond(reply.status, "application/json", reply.body);
   }
@@ -197,6 +202,16 @@ TEST_F(Remote, WatchesGoOnWhereTheyWereCut) {
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_EQ(second->revision, 21u);
   EXPECT_EQ(next(**watch).error().code, Code::kGone);
+}
+
+TEST_F(Remote, StopEndsACallThatIsUnderWay) {
+  fake.on(std::string("GET ") + kPod, {{0, ""}});  // never answered
+  auto waits = std::async(std::launch::async, [&] { return client.get(pods, {"a", "b"}); });
+  while (fake.asked(std::string("GET ") + kPod) == 0) std::this_thread::yield();
+  const auto before = std::chrono::steady_clock::now();
+  api->stop();
+  EXPECT_EQ(waits.get().error().code, Code::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
 }
 
 TEST_F(Remote, GarbageInAWatchIsAnError) {
