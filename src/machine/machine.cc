@@ -26,6 +26,7 @@ using resource::Json;
 using resource::ObjectPtr;
 
 constexpr const char* kCursorFile = "address-cursor";
+constexpr Duration kYoungUsageWindow = std::chrono::seconds(1);
 
 std::uint64_t read_cursor(const fs::path& data_dir) {
   std::ifstream file(data_dir / kCursorFile);
@@ -79,6 +80,8 @@ struct Machine::State {
   net::Timer heartbeat;
   net::Timer usage_timer;
   UsageBook usage;
+  std::map<std::pair<pid_t, std::uint64_t>, int> usage_looks;  // at each container's process
+  TimePoint usage_due{};
   std::unique_ptr<ImageMap> images;
   std::unique_ptr<AddressPool> addresses;
   std::unique_ptr<Surroundings> around;
@@ -211,12 +214,24 @@ void Machine::State::after_link_loss(const std::string& node) {
   run_pods_of(node);
 }
 
+// Every window; sooner while a container is young, because the first two looks make its first rate.
 void Machine::State::look_at_usage() {
-  usage_timer.arm(loop.now() + options.usage_window);
+  usage_timer.arm(loop.now() + std::min<Duration>(options.usage_window, kYoungUsageWindow));
   std::vector<UsageTarget> targets;
   for (const auto& [uid, runner] : runners) {
     for (UsageTarget& target : runner->running()) targets.push_back(std::move(target));
   }
+  std::map<std::pair<pid_t, std::uint64_t>, int> looks;
+  bool young = false;
+  for (const UsageTarget& target : targets) {
+    const auto seen = usage_looks.find({target.group, target.started});
+    const int times = seen == usage_looks.end() ? 0 : seen->second;
+    young = young || times < 2;
+    looks[{target.group, target.started}] = times + 1;
+  }
+  if (!young && loop.now() < usage_due) return;
+  usage_due = loop.now() + options.usage_window;
+  usage_looks = std::move(looks);
   worker.post("usage", [this, targets = std::move(targets)] {
     const auto groups = sample_groups();
     usage.take(targets, groups, clock.wall());

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 
+#include "control/node/event_gc.h"
 #include "control/node/pod_gc.h"
 #include "resource/fields.h"
 
@@ -65,7 +66,7 @@ std::vector<loop::Controller> controllers(const Rules& rules) {
     memory->heartbeats[key.name] = heartbeat;
     return decide_health(kinds, *node, heartbeat, pods, rules, now);
   };
-  return {std::move(controller)};
+  return {std::move(controller), event_controller()};
 }
 
 }  // namespace tidegate::node

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/node/event_gc.h"
 #include "control/node/eviction.h"
 #include "control/node/pod_gc.h"
 #include "resource/fields.h"
@@ -149,6 +150,21 @@ TEST(PodGc, WaitsOutTheQuarantineAndThePodsOwnGrace) {
   EXPECT_TRUE(goes.actions[0].now);
   const std::string ends = rfc3339(kNow + seconds(60));
   EXPECT_TRUE(decide_orphans(kind, {pod({}, ends.c_str())}, kNow - seconds(40), kNow).actions.empty());
+}
+
+TEST(Events, GoAnHourAfterTheyWereLastSeen) {
+  const resource::Kind& kind = *resource::find_kind("v1", "Event");
+  const ObjectPtr event =
+      made({{"apiVersion", "v1"},
+            {"kind", "Event"},
+            {"metadata", {{"name", "e"}, {"namespace", "a"}, {"creationTimestamp", rfc3339(kNow)}}},
+            {"lastTimestamp", rfc3339(kNow + seconds(600))}});
+  const auto waits = decide_event(kind, *event, kNow + seconds(3600));
+  EXPECT_TRUE(waits.actions.empty());
+  EXPECT_EQ(waits.again_in, Duration(seconds(600)));
+  const auto goes = decide_event(kind, *event, kNow + seconds(4200));
+  ASSERT_EQ(goes.actions.size(), 1u);
+  EXPECT_EQ(goes.actions[0].verb, Verb::kRemove);
 }
 
 }  // namespace

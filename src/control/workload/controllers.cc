@@ -5,12 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "control/workload/adoption.h"
 #include "control/workload/claims.h"
 #include "control/workload/deployment.h"
 #include "control/workload/disruption.h"
 #include "control/workload/endpoints.h"
 #include "resource/fields.h"
 #include "resource/selector.h"
+#include "resource/workload.h"
 
 namespace tidegate::workload {
 namespace {
@@ -22,6 +24,26 @@ using loop::Decision;
 using resource::Object;
 using resource::ObjectPtr;
 
+constexpr Duration kSoon = std::chrono::milliseconds(20);
+
+// What came before its owner, or lost it, or left its owner's selector.
+Decision adopt_sets(const Kinds& kinds, const Object& deployment, const Caches& caches) {
+  Decision decision;
+  const auto view = resource::Deployment::from(deployment);
+  if (!view || !deployment.metadata().deletion_timestamp.empty()) return decision;
+  decision.actions = decide_adoption(deployment, view->selector, *kinds.replica_set,
+                                     caches.list(*kinds.replica_set, deployment.namespace_()));
+  return decision;
+}
+Decision adopt_pods(const Kinds& kinds, const Object& set, const Caches& caches) {
+  Decision decision;
+  const auto view = resource::ReplicaSet::from(set);
+  if (!view || !set.metadata().deletion_timestamp.empty()) return decision;
+  decision.actions =
+      decide_adoption(set, view->selector, *kinds.pod, caches.list(*kinds.pod, set.namespace_()));
+  return decision;
+}
+
 Controller deployments(const Kinds& kinds) {
   Controller controller;
   controller.name = "deployment";
@@ -30,6 +52,11 @@ Controller deployments(const Kinds& kinds) {
   controller.decide = [kinds](const Key& key, const Caches& caches, WallTime now) -> Decision {
     const ObjectPtr deployment = caches.get(*kinds.deployment, key);
     if (deployment == nullptr) return {};
+    Decision adoption = adopt_sets(kinds, *deployment, caches);
+    if (!adoption.actions.empty()) {
+      adoption.again_in = kSoon;  // what was let go wakes this one no more
+      return adoption;
+    }
     const auto sets = caches.owned(*kinds.replica_set, *deployment);
     std::vector<PodFacts> pods;
     if (resource::text(deployment->json(), "spec.strategy.type") == "Recreate") {
@@ -56,9 +83,19 @@ Controller replica_sets(const Kinds& kinds, Random seed) {
   controller.decide = [kinds, random](const Key& key, const Caches& caches, WallTime now) -> Decision {
     const ObjectPtr set = caches.get(*kinds.replica_set, key);
     if (set == nullptr) return {};
+    Decision adoption = adopt_pods(kinds, *set, caches);
+    if (!adoption.actions.empty()) {
+      adoption.again_in = kSoon;  // what was let go wakes this one no more
+      return adoption;
+    }
     std::vector<PodFacts> pods;
     for (const ObjectPtr& pod : caches.owned(*kinds.pod, *set)) pods.push_back(read_pod(pod));
     return decide_replica_set(kinds, *set, pods, now, *random);
+  };
+  controller.after_failure = [kinds](const Key& key, const Error& error, const Caches& caches, WallTime now) {
+    const ObjectPtr set = caches.get(*kinds.replica_set, key);
+    if (set == nullptr || error.code == Code::kConflict) return std::vector<loop::Action>();
+    return report_failure(kinds, *set, error, now);
   };
   return controller;
 }

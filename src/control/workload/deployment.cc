@@ -30,11 +30,62 @@ std::int64_t annotation_number(const Object& object, std::string_view name, std:
 
 std::int64_t replicas_of(const Object& set) { return number(set.json(), "spec.replicas", 1); }
 
+// Typed clients (an undo, set image) write out what is not set: creationTimestamp: null, resources: {}.
+void drop_unset(Json& value) {
+  if (value.is_object()) {
+    for (auto member = value.begin(); member != value.end();) {
+      const bool unset =
+          member->is_null() || (member.key() == "resources" && member->is_object() && member->empty());
+      member = unset ? value.erase(member) : std::next(member);
+    }
+  }
+  if (value.is_structured()) {
+    for (Json& item : value) drop_unset(item);
+  }
+}
+
 Json without_hash(const Json& pod_template) {
   Json copy = pod_template;
   if (resource::find(copy, "metadata.labels") != nullptr)
     copy["metadata"]["labels"].erase(std::string(kTemplateHash));
+  drop_unset(copy);
   return copy;
+}
+
+// A Deployment's annotations are its sets' too (change-cause above all), but for those that are about one
+// object.
+bool is_shared(const std::string& annotation) {
+  return annotation != "kubectl.kubernetes.io/last-applied-configuration" && annotation != kRevision &&
+         annotation != kRevisionHistory && annotation != kDesiredReplicas && annotation != kMaxReplicas;
+}
+
+bool shares_annotations(const Object& set, const Object& deployment) {
+  const auto& own = set.metadata().annotations;
+  const auto& given = deployment.metadata().annotations;
+  return std::all_of(given.begin(), given.end(), [&](const auto& annotation) {
+    const auto found = own.find(annotation.first);
+    return !is_shared(annotation.first) || (found != own.end() && found->second == annotation.second);
+  });
+}
+
+void share_annotations(Json& set, const Object& deployment) {
+  for (const auto& [name, value] : deployment.metadata().annotations) {
+    if (is_shared(name)) set["metadata"]["annotations"][name] = value;
+  }
+}
+
+// The revisions that this set had before: an undo made it the newest again.
+void remember_revision(Json& set, std::int64_t before) {
+  Json& history = set["metadata"]["annotations"][std::string(kRevisionHistory)];
+  const std::string earlier = history.is_string() ? history.get<std::string>() + "," : std::string();
+  history = earlier + std::to_string(before);
+}
+
+cluster::EventNote scaled(const Object& deployment, const std::string& set, std::int64_t from,
+                          std::int64_t to) {
+  return cluster::normal(deployment, "ScalingReplicaSet",
+                         std::string("Scaled ") + (to < from ? "down" : "up") + " replica set " + set +
+                             " from " + std::to_string(from) + " to " + std::to_string(to));
 }
 
 // What the set says about the Deployment it belongs to, so that a later round can tell a scaling from a
@@ -68,6 +119,7 @@ Json make_set(const Object& deployment, const RolloutLimits& limits, std::int64_
                                                          {"controller", true},
                                                          {"blockOwnerDeletion", true}}});
   annotate(set, limits, revision);
+  share_annotations(set, deployment);
   Json selector = Json::object();
   if (const Json* given = resource::find(json, "spec.selector")) selector = *given;
   selector["matchLabels"][std::string(kTemplateHash)] = hash;
@@ -100,11 +152,17 @@ struct Round {
     const bool noted = annotation_number(set, kRevision, 0) == revision &&
                        annotation_number(set, kDesiredReplicas, -1) == limits.replicas &&
                        annotation_number(set, kMaxReplicas, -1) == limits.replicas + limits.max_surge;
-    if (sized && noted) return;
+    const bool shared = &set != newest || shares_annotations(set, deployment);
+    if (sized && noted && shared) return;
     Json document = set.json();
     document["spec"]["replicas"] = replicas;
+    const std::int64_t before = annotation_number(set, kRevision, 0);
+    if (before != 0 && before != revision) remember_revision(document, before);
     annotate(document, limits, revision);
-    decision.actions.push_back(Action::update(*kinds.replica_set, std::move(document), sized ? "" : why));
+    if (!shared) share_annotations(document, deployment);
+    Action action = Action::update(*kinds.replica_set, std::move(document), sized ? "" : why);
+    if (!sized) action = std::move(action).saying(scaled(deployment, set.name(), replicas_of(set), replicas));
+    decision.actions.push_back(std::move(action));
   }
   void resize_older(std::size_t index, std::int64_t replicas) {
     resize(*older[index], replicas, annotation_number(*older[index], kRevision, 0),
@@ -233,8 +291,9 @@ void create_newest(Round& round, const std::vector<ObjectPtr>& sets, bool recrea
         Action::update_status(*round.kinds.deployment, std::move(document), "template hash collision"));
     return;
   }
-  round.decision.actions.push_back(
-      Action::create(*round.kinds.replica_set, std::move(set), "new replica set"));
+  Action action = Action::create(*round.kinds.replica_set, std::move(set), "new replica set");
+  if (size > 0) action = std::move(action).saying(scaled(round.deployment, name, 0, size));
+  round.decision.actions.push_back(std::move(action));
 }
 
 }  // namespace

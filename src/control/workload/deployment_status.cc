@@ -30,17 +30,16 @@ Counts count(const std::vector<resource::ObjectPtr>& sets, const resource::Objec
 }
 
 // The condition of that type as it was, so that its times survive when nothing changes.
-Json condition_as(const Json& deployment, const char* type, bool status, std::string reason,
+Json condition_as(const Json& deployment, const char* type, const char* text, std::string reason,
                   std::string message, bool progressed, WallTime now) {
   const Json* before = resource::condition(deployment, type);
-  const std::string text = status ? "True" : "False";
   const bool same_status = before != nullptr && resource::text(*before, "status") == text;
   const bool same = same_status && !progressed && resource::text(*before, "reason") == reason &&
                     resource::text(*before, "message") == message;
   if (same) return *before;
   const std::string stamp = rfc3339(now);
   return Json{{"type", type},
-              {"status", text},
+              {"status", std::string(text)},
               {"lastUpdateTime", stamp},
               {"lastTransitionTime", same_status ? resource::text(*before, "lastTransitionTime") : stamp},
               {"reason", std::move(reason)},
@@ -74,23 +73,33 @@ Json progressing(const resource::Object& deployment, const Counts& counts, std::
   const Json& json = deployment.json();
   const std::string set = newest == nullptr ? "Deployment \"" + deployment.name() + "\""
                                             : "ReplicaSet \"" + newest->name() + "\"";
+  const Json* before = resource::condition(json, "Progressing");
+  const std::string reason = before == nullptr ? std::string() : resource::text(*before, "reason");
+  if (resource::flag(json, "spec.paused")) {
+    if (reason == "ProgressDeadlineExceeded") return *before;
+    return condition_as(json, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused", false,
+                        now);
+  }
   if (newest != nullptr && complete(counts, wanted, deployment)) {
-    return condition_as(json, "Progressing", true, "NewReplicaSetAvailable",
+    return condition_as(json, "Progressing", "True", "NewReplicaSetAvailable",
                         set + " has successfully progressed.", false, now);
   }
-  if (resource::flag(json, "spec.paused")) {
-    return condition_as(json, "Progressing", true, "DeploymentPaused", "Deployment is paused", false, now);
+  // Its time begins anew.
+  if (reason == "DeploymentPaused") {
+    return condition_as(json, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed", true,
+                        now);
   }
   if (resource::condition(json, "Progressing") == nullptr) {
-    return condition_as(json, "Progressing", true, "NewReplicaSetCreated", "Created new replica set", true,
+    return condition_as(json, "Progressing", "True", "NewReplicaSetCreated", "Created new replica set", true,
                         now);
   }
   if (progressed_since(json, counts, wanted) ||
       number(json, "status.observedGeneration") < deployment.metadata().generation) {
-    return condition_as(json, "Progressing", true, "ReplicaSetUpdated", set + " is progressing.", true, now);
+    return condition_as(json, "Progressing", "True", "ReplicaSetUpdated", set + " is progressing.", true,
+                        now);
   }
   if (deadline_passed(json, now)) {
-    return condition_as(json, "Progressing", false, "ProgressDeadlineExceeded",
+    return condition_as(json, "Progressing", "False", "ProgressDeadlineExceeded",
                         set + " has timed out progressing.", false, now);
   }
   return *resource::condition(json, "Progressing");
@@ -113,12 +122,22 @@ Json deployment_status(const resource::Object& deployment, const RolloutLimits& 
   status["unavailableReplicas"] =
       std::max<std::int64_t>(std::max(wanted, counts.replicas) - counts.available, 0);
   const bool enough = counts.available >= wanted - limits.max_unavailable;
-  status["conditions"] = Json::array(
-      {condition_as(
-           json, "Available", enough, enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-           enough ? "Deployment has minimum availability." : "Deployment does not have minimum availability.",
-           false, now),
-       progressing(deployment, counts, wanted, newest, now)});
+  status["conditions"] =
+      Json::array({condition_as(json, "Available", enough ? "True" : "False",
+                                enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+                                enough ? "Deployment has minimum availability."
+                                       : "Deployment does not have minimum availability.",
+                                false, now),
+                   progressing(deployment, counts, wanted, newest, now)});
+  // What keeps a set from making its pods keeps the Deployment too.
+  for (const auto& each : sets) {
+    const Json* failure = resource::condition(each->json(), "ReplicaFailure");
+    if (failure == nullptr || resource::text(*failure, "status") != "True") continue;
+    status["conditions"].push_back(condition_as(json, "ReplicaFailure", "True",
+                                                resource::text(*failure, "reason"),
+                                                resource::text(*failure, "message"), false, now));
+    break;
+  }
   const std::int64_t collisions = number(json, "status.collisionCount");
   if (collisions > 0) status["collisionCount"] = collisions;
   return status;

@@ -79,6 +79,14 @@ class World {
     }
     return "";
   }
+  std::string annotation_of(const std::string& image, std::string_view name) const {
+    for (const auto& [key, set] : sets_) {
+      const Json& container = set->json()["spec"]["template"]["spec"]["containers"][0];
+      const auto found = set->metadata().annotations.find(std::string(name));
+      if (container["image"] == image && found != set->metadata().annotations.end()) return found->second;
+    }
+    return "";
+  }
   std::string reason(const char* condition) const {
     const Json* found = resource::condition(deployment_->json(), condition);
     return found == nullptr ? "" : resource::text(*found, "reason");
@@ -156,6 +164,30 @@ TEST(Deployment, UndoUsesTheOldSetUnderANewRevision) {
   EXPECT_EQ(world.sets(), 2u);
   EXPECT_EQ(world.replicas_of("vllm:1"), 1);
   EXPECT_EQ(world.revision_of("vllm:1"), "3");
+  EXPECT_EQ(world.annotation_of("vllm:1", kRevisionHistory), "1");
+}
+
+TEST(Deployment, WhatIsWrittenOutUnsetIsTheSameTemplate) {
+  World world(deployment_of(1));
+  world.settle();
+  world.edit([](Json& json) {
+    json["spec"]["template"]["metadata"]["creationTimestamp"] = nullptr;
+    json["spec"]["template"]["spec"]["containers"][0]["resources"] = Json::object();
+  });
+  world.settle();
+  EXPECT_EQ(world.sets(), 1u);
+}
+
+TEST(Deployment, SaysWhatItScalesAndWhy) {
+  World world(deployment_of(3));
+  const auto first = world.decide();
+  ASSERT_TRUE(first.actions.at(0).done);
+  EXPECT_EQ(first.actions[0].done->reason, "ScalingReplicaSet");
+  EXPECT_TRUE(first.actions[0].done->message.ends_with(" from 0 to 3")) << first.actions[0].done->message;
+  world.settle();
+  world.edit([](Json& json) { json["metadata"]["annotations"]["kubernetes.io/change-cause"] = "bigger"; });
+  world.settle();
+  EXPECT_EQ(world.annotation_of("vllm:1", "kubernetes.io/change-cause"), "bigger");
 }
 
 TEST(Deployment, ScalesWithoutANewSet) {
@@ -183,6 +215,10 @@ TEST(Deployment, PausedDoesNotRoll) {
   world.settle();
   EXPECT_EQ(world.replicas_of("vllm:2"), -1);
   EXPECT_EQ(world.replicas_of("vllm:1"), 2);
+  EXPECT_EQ(world.reason("Progressing"), "DeploymentPaused");
+  world.edit([](Json& json) { json["spec"]["paused"] = false; });
+  world.round();
+  EXPECT_NE(world.reason("Progressing"), "DeploymentPaused");
 }
 
 TEST(Deployment, RecreateWaitsUntilTheOldPodsHaveEnded) {

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/rfc3339.h"
 #include "control/workload/names.h"
+#include "resource/condition.h"
 #include "resource/fields.h"
 
 namespace tidegate::workload {
@@ -26,14 +28,21 @@ void make_up_the_difference(const Kinds& kinds, const resource::Object& set, std
   const std::int64_t wanted = resource::number(set.json(), "spec.replicas", 1);
   const auto have = static_cast<std::int64_t>(active.size());
   for (std::int64_t i = have; i < std::min(wanted, have + kBurst); ++i) {
-    decision.actions.push_back(Action::create(*kinds.pod, make_pod(set, random), "scale out"));
+    Json pod = make_pod(set, random);
+    auto made =
+        cluster::normal(set, "SuccessfulCreate", "Created pod: " + resource::text(pod, "metadata.name"));
+    auto failed = cluster::warning(set, "FailedCreate", "Error creating");
+    decision.actions.push_back(
+        Action::create(*kinds.pod, std::move(pod), "scale out").saying(std::move(made), std::move(failed)));
   }
   if (have <= wanted) return;
   sort_victims_first(active, now);
   const std::int64_t surplus = std::min(have - wanted, kBurst);
   for (std::int64_t i = 0; i < surplus; ++i) {
     const PodFacts& victim = active[static_cast<std::size_t>(i)];
-    decision.actions.push_back(Action::remove(*kinds.pod, *victim.object, "scale in"));
+    auto gone = cluster::normal(set, "SuccessfulDelete", "Deleted pod: " + victim.object->name());
+    decision.actions.push_back(
+        Action::remove(*kinds.pod, *victim.object, "scale in").saying(std::move(gone)));
   }
 }
 
@@ -52,6 +61,19 @@ Json status_of(const resource::Object& set, const std::vector<PodFacts>& active,
 }
 
 }  // namespace
+
+std::vector<Action> report_failure(const Kinds& kinds, const resource::Object& set, const Error& error,
+                                   WallTime now) {
+  Json document = set.json();
+  Json& conditions = document["status"]["conditions"];
+  const bool news = resource::set_condition(
+      conditions,
+      {.type = "ReplicaFailure", .status = "True", .reason = "FailedCreate", .message = describe(error)},
+      rfc3339(now));
+  std::vector<Action> actions;
+  if (news) actions.push_back(Action::update_status(*kinds.replica_set, std::move(document)));
+  return actions;
+}
 
 Kinds Kinds::find() {
   Kinds kinds{resource::find_kind("apps/v1", "Deployment"), resource::find_kind("apps/v1", "ReplicaSet"),

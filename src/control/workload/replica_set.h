@@ -32,6 +32,10 @@ inline constexpr std::int64_t kBurst = 500;
 loop::Decision decide_replica_set(const Kinds& kinds, const resource::Object& set,
                                   const std::vector<PodFacts>& pods, WallTime now, Random& random);
 
+// Says in the set's status that its pods cannot be made, once.
+std::vector<loop::Action> report_failure(const Kinds& kinds, const resource::Object& set, const Error& error,
+                                         WallTime now);
+
 // A pod as `set`'s template describes it, owned by the set.
 resource::Json make_pod(const resource::Object& set, Random& random);
 
