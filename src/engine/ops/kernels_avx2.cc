@@ -16,7 +16,8 @@
 namespace tidegate::ops {
 namespace {
 
-constexpr std::size_t kLanes = 8, kPanel = 4;
+constexpr std::size_t kLanes = 8, kWidest = 4;
+constexpr std::size_t rows_beside(std::size_t inputs) { return inputs <= 3 ? 4 : 3; }
 
 struct Vec {
   __m256 v;

@@ -1,6 +1,6 @@
 // The products, written once over a small vector type that the including file defines:
 //
-//   struct Vec { ... };  constexpr std::size_t kLanes, kPanel;
+//   struct Vec { ... };  constexpr std::size_t kLanes, kWidest;  rows_beside(inputs)
 //   zero() broadcast(f) load(p) store(p, v) load_bf16(p) load_f16(p) load_i8(p)
 //   add(a, b) mul(a, b) divide(a, b) fma(a, b, c) [a*b+c] max(a, b) sum(v) highest(v) exp_of(v)
 //
@@ -9,6 +9,13 @@
 // linker for all.
 
 #pragma once
+
+// Small loops over a tile are unrolled whole; else its sums would live in memory.
+#if defined(__clang__)
+#define TG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TG_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 // As in number.h, but of this file alone.
 inline float from_bf16(unsigned short bits) {
@@ -59,39 +66,67 @@ inline Vec load_part(const typename As::Type* p, std::size_t count) {
   return load(padded);
 }
 
-// R weight rows by C inputs over columns [from, to): acc[r][c] += w[r] . x[c], lane by lane.
+// R weight rows by C inputs over `count` columns: acc[r][c] += w[r] . x[c], lane by lane. With `ahead`,
+// weights that many bytes further on are asked for: rows are short and cut in columns, which no hardware's
+// guess follows.
 template <typename As, std::size_t R, std::size_t C>
 inline void accumulate(const typename As::Type* w, std::size_t w_stride, const float* x, std::size_t x_stride,
-                       std::size_t from, std::size_t to, Vec (&acc)[R][C]) {
-  std::size_t k = from;
-  for (; k + kLanes <= to; k += kLanes) {
+                       std::size_t count, std::size_t ahead, Vec (&acc)[R][C]) {
+  std::size_t k = 0;
+  constexpr std::size_t kLine = 64 / sizeof(typename As::Type);
+  for (; k + kLanes <= count; k += kLanes) {
+    if (ahead > 0 && k % kLine == 0) {
+      TG_UNROLL
+      for (std::size_t r = 0; r < R; ++r)
+        __builtin_prefetch(reinterpret_cast<const char*>(w + r * w_stride + k) + ahead, 0, 2);
+    }
     Vec inputs[C];
+    TG_UNROLL
     for (std::size_t c = 0; c < C; ++c) inputs[c] = load(x + c * x_stride + k);
+    TG_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
       const Vec row = As::load_vec(w + r * w_stride + k);
+      TG_UNROLL
       for (std::size_t c = 0; c < C; ++c) acc[r][c] = fma(row, inputs[c], acc[r][c]);
     }
   }
-  if (k < to) {
+  if (k < count) {
     Vec inputs[C];
-    for (std::size_t c = 0; c < C; ++c) inputs[c] = load_part<AsF32>(x + c * x_stride + k, to - k);
+    TG_UNROLL
+    for (std::size_t c = 0; c < C; ++c) inputs[c] = load_part<AsF32>(x + c * x_stride + k, count - k);
+    TG_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
-      const Vec row = load_part<As>(w + r * w_stride + k, to - k);
+      const Vec row = load_part<As>(w + r * w_stride + k, count - k);
+      TG_UNROLL
       for (std::size_t c = 0; c < C; ++c) acc[r][c] = fma(row, inputs[c], acc[r][c]);
     }
   }
 }
 
-// R rows by C inputs, whole.
+// R weight rows by C inputs over columns [from, to) of `columns`. Lanes of the sums wait in `kept` from one
+// run of columns to the next, so that cutting the columns changes no addition.
 template <typename As, std::size_t R, std::size_t C>
-inline void tile(const typename As::Type* w, const float* scales, std::size_t columns, const float* x,
-                 std::size_t x_stride, float* y, std::size_t y_stride) {
+inline void tile(const typename As::Type* w, std::size_t w_stride, const float* scales, std::size_t columns,
+                 const float* x, std::size_t x_stride, std::size_t from, std::size_t to, std::size_t ahead,
+                 float* kept, float* y, std::size_t y_stride) {
   Vec acc[R][C];
+  TG_UNROLL
   for (std::size_t r = 0; r < R; ++r) {
-    for (std::size_t c = 0; c < C; ++c) acc[r][c] = zero();
+    TG_UNROLL
+    for (std::size_t c = 0; c < C; ++c) acc[r][c] = from == 0 ? zero() : load(kept + (r * C + c) * kLanes);
   }
-  accumulate<As, R, C>(w, columns, x, x_stride, 0, columns, acc);
+  accumulate<As, R, C>(w, w_stride, x + from, x_stride, to - from, ahead, acc);
+  if (to < columns) {
+    TG_UNROLL
+    for (std::size_t r = 0; r < R; ++r) {
+      TG_UNROLL
+      for (std::size_t c = 0; c < C; ++c) store(kept + (r * C + c) * kLanes, acc[r][c]);
+    }
+    return;
+  }
+  TG_UNROLL
   for (std::size_t c = 0; c < C; ++c) {
+    TG_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
       const float dot = sum(acc[r][c]);
       y[c * y_stride + r] = scales ? dot * scales[r] : dot;
@@ -99,99 +134,72 @@ inline void tile(const typename As::Type* w, const float* scales, std::size_t co
   }
 }
 
-template <typename As, std::size_t R>
-inline void tiles(const typename As::Type* w, const float* scales, std::size_t columns, const float* x,
-                  std::size_t x_stride, std::size_t count, float* y, std::size_t y_stride) {
-  std::size_t c = 0;
-  for (; c + 3 <= count; c += 3)
-    tile<As, R, 3>(w, scales, columns, x + c * x_stride, x_stride, y + c * y_stride, y_stride);
-  if (count - c == 2)
-    tile<As, R, 2>(w, scales, columns, x + c * x_stride, x_stride, y + c * y_stride, y_stride);
-  if (count - c == 1)
-    tile<As, R, 1>(w, scales, columns, x + c * x_stride, x_stride, y + c * y_stride, y_stride);
-}
+// Rows and columns that are worked on at a time: the inputs' columns stay in the first-level cache for all
+// the rows, the rows in the second for all the inputs.
+constexpr std::size_t kBlockRows = 48, kChunk = 512;
+// How far ahead weights are asked for.
+constexpr std::size_t kAheadRows = 16;
 
-// Columns of a widened panel that are worked on at a time, so that the panel stays in the first-level cache.
-constexpr std::size_t kChunk = 1024;
-// Bytes of inputs that are worked on at a time, so that they stay in the second-level cache.
-constexpr std::size_t kInputBytes = std::size_t{768} << 10;
-
-// Many inputs: the panel's weights are widened once and then used for all of them. Lanes of the sums wait in
-// `sums` from one chunk of columns to the next, so the order of additions is that of tile().
-template <typename As>
-inline void wide_panel(const typename As::Type* w, const float* scales, std::size_t columns, const float* x,
-                       std::size_t x_stride, std::size_t count, float* y, std::size_t y_stride, float* panel,
-                       float* sums) {
-  constexpr std::size_t R = kPanel;
-  for (std::size_t from = 0; from < columns; from += kChunk) {
-    const std::size_t to = from + kChunk < columns ? from + kChunk : columns;
-    for (std::size_t r = 0; r < R; ++r) {
-      const auto* row = w + r * columns;
-      float* wide = panel + r * kChunk;
-      std::size_t k = from;
-      for (; k + kLanes <= to; k += kLanes) store(wide + (k - from), As::load_vec(row + k));
-      for (; k < to; ++k) wide[k - from] = As::load_one(row + k);
-    }
-    const auto run = [&]<std::size_t C>(std::size_t c) {
-      Vec acc[R][C];
-      float* kept = sums + c * R * kLanes;
-      for (std::size_t r = 0; r < R; ++r) {
-        for (std::size_t i = 0; i < C; ++i)
-          acc[r][i] = from == 0 ? zero() : load(kept + (r * C + i) * kLanes);
-      }
-      accumulate<AsF32, R, C>(panel, kChunk, x + c * x_stride + from, x_stride, 0, to - from, acc);
-      for (std::size_t r = 0; r < R; ++r) {
-        for (std::size_t i = 0; i < C; ++i) {
-          if (to < columns) {
-            store(kept + (r * C + i) * kLanes, acc[r][i]);
-          } else {
-            const float dot = sum(acc[r][i]);
-            y[(c + i) * y_stride + r] = scales ? dot * scales[r] : dot;
-          }
-        }
-      }
+// The weight rows [begin, end), at most kBlockRows, by C inputs.
+template <typename As, std::size_t C>
+inline void block(const Matrix& w, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+                  float* y, std::size_t y_stride, std::size_t ahead, float* sums) {
+  constexpr std::size_t R = rows_beside(C);
+  const std::size_t columns = w.columns;
+  const std::size_t chunk = C <= 2 ? columns : kChunk;
+  for (std::size_t from = 0; from < columns; from += chunk) {
+    const std::size_t to = columns - from < chunk ? columns : from + chunk;
+    const auto run = [&]<std::size_t Rows>(std::size_t n) {
+      tile<As, Rows, C>(static_cast<const typename As::Type*>(w.data) + n * columns + from, columns,
+                        w.scales ? w.scales + n : nullptr, columns, x, x_stride, from, to, ahead,
+                        sums + (n - begin) * C * kLanes, y + n, y_stride);
     };
-    std::size_t c = 0;
-    for (; c + 3 <= count; c += 3) run.template operator()<3>(c);
-    if (count - c == 2) run.template operator()<2>(c);
-    if (count - c == 1) run.template operator()<1>(c);
+    std::size_t n = begin;
+    for (; n + R <= end; n += R) run.template operator()<R>(n);
+    for (; n < end; ++n) run.template operator()<1>(n);
   }
 }
+
+// block() for a number of inputs that is known only at run time, 1 to kWidest.
+template <typename As, std::size_t C = 1>
+inline void block_of(std::size_t inputs, const Matrix& w, std::size_t begin, std::size_t end, const float* x,
+                     std::size_t x_stride, float* y, std::size_t y_stride, std::size_t ahead, float* sums) {
+  if (inputs == C) return block<As, C>(w, begin, end, x, x_stride, y, y_stride, ahead, sums);
+  if constexpr (C < kWidest)
+    block_of<As, C + 1>(inputs, w, begin, end, x, x_stride, y, y_stride, ahead, sums);
+}
+
+// Weights are widened as they are read, for up to kWidest inputs at once. How many rows go with them is what
+// the registers hold.
+template <typename As>
+inline void blocks(const Matrix& w, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+                   std::size_t count, float* y, std::size_t y_stride, float* sums) {
+  // Even parts: nine inputs are five and four, not eight and one.
+  const std::size_t parts = (count + kWidest - 1) / kWidest;
+  for (std::size_t n = begin; n < end; n += kBlockRows) {
+    const std::size_t to = end - n < kBlockRows ? end : n + kBlockRows;
+    for (std::size_t part = 0; part < parts; ++part) {
+      const std::size_t first = part * count / parts, c = (part + 1) * count / parts - first;
+      const std::size_t ahead = part > 0 ? 0 : kAheadRows * w.columns * sizeof(typename As::Type);
+      block_of<As>(c, w, n, to, x + first * x_stride, x_stride, y + first * y_stride, y_stride, ahead, sums);
+    }
+  }
+}
+
+// Bytes of inputs that are worked on at a time, so that they stay in the second-level cache.
+constexpr std::size_t kInputBytes = std::size_t{512} << 10;
 
 template <typename As>
 inline void multiply_as(const Matrix& w, std::size_t begin, std::size_t end, const float* x,
                         std::size_t x_stride, std::size_t count, float* y, std::size_t y_stride,
                         Scratch& scratch) {
-  const auto* data = static_cast<const typename As::Type*>(w.data);
   const std::size_t columns = w.columns;
-  if (count <= 3) {
-    std::size_t n = begin;
-    for (; n + kPanel <= end; n += kPanel) {
-      tiles<As, kPanel>(data + n * columns, w.scales ? w.scales + n : nullptr, columns, x, x_stride, count,
-                        y + n, y_stride);
-    }
-    for (; n < end; ++n) {
-      tiles<As, 1>(data + n * columns, w.scales ? w.scales + n : nullptr, columns, x, x_stride, count, y + n,
-                   y_stride);
-    }
-    return;
-  }
-  std::size_t step = kInputBytes / (columns * sizeof(float)) / 3 * 3;
-  if (step < 24) step = 24;
-  if (step > count) step = count;
-  float* panel = scratch.floats(kPanel * kChunk + step * kPanel * kLanes);
-  float* sums = panel + kPanel * kChunk;
+  float* sums = scratch.floats(kBlockRows * kWidest * kLanes);
+  const std::size_t most = kInputBytes / (columns * sizeof(float)) / kWidest * kWidest;
+  const std::size_t step = most < kWidest ? kWidest : most;
   for (std::size_t c = 0; c < count; c += step) {
     const std::size_t here = count - c < step ? count - c : step;
-    std::size_t n = begin;
-    for (; n + kPanel <= end; n += kPanel) {
-      wide_panel<As>(data + n * columns, w.scales ? w.scales + n : nullptr, columns, x + c * x_stride,
-                     x_stride, here, y + c * y_stride + n, y_stride, panel, sums);
-    }
-    for (; n < end; ++n) {
-      tiles<As, 1>(data + n * columns, w.scales ? w.scales + n : nullptr, columns, x + c * x_stride, x_stride,
-                   here, y + c * y_stride + n, y_stride);
-    }
+    blocks<As>(w, begin, end, x + c * x_stride, x_stride, here, y + c * y_stride, y_stride, sums);
   }
 }
 

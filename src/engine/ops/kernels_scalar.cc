@@ -6,7 +6,8 @@
 namespace tidegate::ops {
 namespace {
 
-constexpr std::size_t kLanes = 1, kPanel = 4;
+constexpr std::size_t kLanes = 1, kWidest = 4;
+constexpr std::size_t rows_beside(std::size_t inputs) { return inputs == 1 ? 4 : 2; }
 
 struct Vec {
   float v;
