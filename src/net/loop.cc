@@ -16,8 +16,8 @@ namespace tidegate::net {
 namespace {
 
 constexpr int kEventsPerRound = 256;
-// More than these do not wait for the end of the round: the first should not be late because of the last.
-constexpr std::size_t kSendersTogether = 32;
+// More than these do not wait for each other: the first should not be late because of the last.
+constexpr std::size_t kTogether = 32;
 constexpr Duration kLongestWait = std::chrono::minutes(1);
 
 }  // namespace
@@ -86,12 +86,20 @@ void Loop::run_events() {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (auto* pollable = static_cast<Pollable*>(event.data.ptr)) {
       pollable->on_events(event.events);
-      if (senders_.size() >= kSendersTogether) run_senders();
+      if (receivers_.size() >= kTogether) run_receivers();
+      if (senders_.size() >= kTogether) run_senders();
     } else {
       std::uint64_t times = 0;
       [[maybe_unused]] const ssize_t got = read(wake_fd_, &times, sizeof times);
     }
   }
+  run_receivers();
+}
+
+// Nobody who has received something can be destroyed before the round ends, and nobody receives meanwhile.
+void Loop::run_receivers() {
+  for (Pollable* pollable : receivers_) pollable->deliver();
+  receivers_.clear();
 }
 
 void Loop::run_ready() {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <numeric>
 #include <thread>
@@ -126,6 +127,67 @@ Task<std::string> read_exactly(Stream& stream, std::size_t size) {
   }
   text.resize(have);
   co_return text;
+}
+
+// Both ends of a connection, without a network.
+struct Pair {
+  explicit Pair(Loop& loop) {
+    int fds[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    near = Stream::adopt(loop, fds[0], loopback());
+    far = fds[1];
+  }
+  ~Pair() { ::close(far); }
+  void tell(std::string_view text) const {
+    EXPECT_EQ(::write(far, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  Stream near;
+  int far;
+};
+
+TEST(Stream, TakesABufferOnlyWhenThereIsSomethingToRead) {
+  Loop loop;
+  Pair pair(loop);
+  BufferPool pool;
+  Buffer buffer;
+  Timer later(loop, [&] {
+    EXPECT_FALSE(buffer);
+    pair.tell("hello");
+  });
+  later.arm(loop.now() + milliseconds(5));
+  run(loop, [](Stream& stream, BufferPool& buffers, Buffer& into) -> Task<void> {
+    const Result<std::size_t> got = co_await stream.read_into(buffers, into);
+    EXPECT_EQ(std::string_view(into.data(), got.value_or(0)), "hello");
+  }(pair.near, pool, buffer));
+  EXPECT_TRUE(buffer);
+}
+
+TEST(Stream, AbortReachesAReadThatIsOverButNotYetDelivered) {
+  Loop loop;
+  Pair one(loop);
+  Pair other(loop);
+  std::vector<Code> failures;
+  int read = 0;
+  const auto first_ends_the_other = [&](Stream& mine, Stream& others) -> Task<void> {
+    char byte;
+    const Result<std::size_t> got = co_await mine.read_some(&byte, 1);
+    if (!got) {
+      failures.push_back(got.error().code);
+      loop.stop();
+      co_return;
+    }
+    ++read;
+    others.abort();
+  };
+  TaskGroup group;
+  group.spawn(first_ends_the_other(one.near, other.near));
+  group.spawn(first_ends_the_other(other.near, one.near));
+  one.tell("1");  // both are there when the loop first looks
+  other.tell("2");
+  loop.run();
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(failures, std::vector<Code>{Code::kCancelled});
+  EXPECT_TRUE(group.empty());
 }
 
 TEST(Stream, CarriesWhatIsWritten) {

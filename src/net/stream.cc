@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,9 +31,18 @@ tl::unexpected<Error> system_failure(std::string_view what, const Address& peer,
 
 }  // namespace
 
+// As send() and recv(). Those of the C library may be cancelled from other threads, which costs atomic
+// operations before and after every call in a program with threads; none of ours is ever cancelled.
+ssize_t send_bytes(int fd, const void* data, std::size_t size) {
+  return ::syscall(SYS_sendto, fd, data, size, MSG_NOSIGNAL, nullptr, 0);
+}
+ssize_t receive_bytes(int fd, void* data, std::size_t size) {
+  return ::syscall(SYS_recvfrom, fd, data, size, 0, nullptr, nullptr);
+}
+
 // One call's worth of `pieces`; returns what send() returns.
 ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count) {
-  if (count == 1) return ::send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+  if (count == 1) return send_bytes(fd, pieces->iov_base, pieces->iov_len);
   char joined[kJoinedBytesMax];
   std::size_t size = 0;
   std::size_t copied = 0;
@@ -42,7 +52,7 @@ ssize_t send_pieces(int fd, const iovec* pieces, std::size_t count) {
     std::memcpy(joined + size, piece.iov_base, piece.iov_len);
     size += piece.iov_len;
   }
-  if (copied == count) return ::send(fd, joined, size, MSG_NOSIGNAL);
+  if (copied == count) return send_bytes(fd, joined, size);
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces);
   message.msg_iovlen = std::min(count, kPiecesPerCall);
@@ -56,6 +66,7 @@ struct Stream::State final : Pollable {
   ~State() override { shut(); }
 
   void on_events(std::uint32_t events) override;
+  void deliver() override;
   bool send() override;
   void sent() override;
   void do_read();
@@ -68,6 +79,8 @@ struct Stream::State final : Pollable {
   bool try_read(ReadOp& op);
   bool try_write(WriteOp& op);
   bool try_read_tls(ReadOp& op);
+  static void take_buffer(ReadOp& op);
+  static void give_buffer_back(ReadOp& op);
   bool try_write_tls(WriteOp& op);
   void on_tls_events();
   void set_hung_up();
@@ -87,6 +100,7 @@ struct Stream::State final : Pollable {
   bool hung_up = false;
   bool aborted = false;
   ReadOp* reading = nullptr;
+  bool received = false;  // `reading` is over; the loop will call deliver()
   WriteOp* writing = nullptr;
   bool send_is_due = false;  // the loop will call send(); until then `writing` waits for nothing else
   std::function<void()> hangup_callback;
@@ -149,7 +163,16 @@ void Stream::State::on_events(std::uint32_t events) {
   }
   // A resumed coroutine may close this stream; the state itself lives until the end of the round.
   if (may_write && writing && !send_is_due) do_write();
-  if (may_read && reading) do_read();
+  if (may_read && reading && !received && try_read(*reading)) {
+    received = true;
+    loop.received(this);
+  }
+}
+
+// An operation that was failed meanwhile is `reading` no more.
+void Stream::State::deliver() {
+  received = false;
+  if (reading) std::exchange(reading, nullptr)->waiter.resume();
 }
 
 // What OpenSSL waits for need not be what the operation is called.
@@ -187,13 +210,17 @@ bool Stream::State::try_read(ReadOp& op) {
     return try_read_tls(op);
   if (!may_read) return false;
   if (!op.data) {
-    op.result = 0;
-    return true;
+    if (!op.pool) {
+      op.result = 0;
+      return true;
+    }
+    take_buffer(op);
   }
-  const ssize_t got = ::recv(fd, op.data, op.size, 0);
+  const ssize_t got = receive_bytes(fd, op.data, op.size);
   if (got < 0) {
     if (would_block(errno)) {
       may_read = false;
+      give_buffer_back(op);
       return false;
     }
     if (errno == EINTR) return try_read(op);
@@ -244,9 +271,27 @@ bool Stream::State::try_write(WriteOp& op) {
 }
 
 bool Stream::State::try_read_tls(ReadOp& op) {
+  if (op.pool && !op.data) take_buffer(op);
   std::optional<Result<std::size_t>> got = tls->read(op.data, op.size);
-  if (got) op.result = *std::move(got);
+  if (got) {
+    op.result = *std::move(got);
+  } else {
+    give_buffer_back(op);
+  }
   return got.has_value();
+}
+
+void Stream::State::take_buffer(ReadOp& op) {
+  *op.buffer = op.pool->take();
+  op.data = op.buffer->data();
+  op.size = op.buffer->size();
+}
+
+// Nothing was there after all: it goes on waiting without one.
+void Stream::State::give_buffer_back(ReadOp& op) {
+  if (!op.pool) return;
+  op.buffer->release();
+  op.data = nullptr;
 }
 
 bool Stream::State::try_write_tls(WriteOp& op) {
@@ -437,6 +482,9 @@ Address Stream::local() const {
 }
 
 Stream::ReadOp Stream::read_some(char* data, std::size_t size) { return {state_.get(), data, size}; }
+Stream::ReadOp Stream::read_into(BufferPool& pool, Buffer& buffer) {
+  return {state_.get(), nullptr, 0, &pool, &buffer};
+}
 Stream::ReadOp Stream::readable() { return {state_.get(), nullptr, 0}; }
 Stream::WriteOp Stream::write_all(iovec* pieces, std::size_t count) { return {state_.get(), pieces, count}; }
 Stream::WriteOp Stream::write_all(std::string_view bytes) {

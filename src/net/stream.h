@@ -6,7 +6,7 @@
 // One coroutine may read and one may write at a time. A deadline ends both; abort() ends both from anywhere
 // on the loop's thread. A failed stream stays failed. Operations try the system call first and wait only if
 // it would block; while one waits, the loop itself does the call when the kernel says so, so each costs one
-// resume.
+// resume. What was read for one that is aborted before it goes on is lost.
 //
 // Thread: the loop's own.
 // Errors: kDeadline, kCancelled (abort), kUnavailable (refused, reset, unreachable), with the peer's address.
@@ -24,6 +24,7 @@
 
 #include "base/result.h"
 #include "net/address.h"
+#include "net/buffer_pool.h"
 #include "net/loop.h"
 #include "net/task.h"
 
@@ -64,8 +65,11 @@ class Stream {
   // Up to `size` bytes. 0 at the end of the stream. Requires: size > 0.
   ReadOp read_some(char* data, std::size_t size);
 
-  // Waits until there is something to read (or the end), without holding a buffer: how an idle connection
-  // waits.
+  // The same, but takes a buffer of the smallest size only when there is something to read (or the end):
+  // how an idle connection waits. Requires: `buffer` is empty; it and the pool outlive the wait.
+  ReadOp read_into(BufferPool& pool, Buffer& buffer);
+
+  // Waits until there is something to read (or the end), without holding a buffer.
   ReadOp readable();
 
   // Everything in `pieces`, which is changed along the way.
@@ -104,6 +108,8 @@ struct Stream::ReadOp {
   State* state;
   char* data;
   std::size_t size;
+  BufferPool* pool = nullptr;  // of read_into()
+  Buffer* buffer = nullptr;
   Result<std::size_t> result = 0;
   std::coroutine_handle<> waiter = nullptr;
 

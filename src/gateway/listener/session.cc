@@ -105,10 +105,10 @@ net::Task<Session::Step> Session::read_head() {
     if (context_.draining) co_return Step::kClose;
     idle_ = true;
     stream_.set_deadline(context_.loop.now() + context_.limits.idle_timeout);
-    const Result<std::size_t> ready = co_await stream_.readable();
+    const Result<std::size_t> got = co_await stream_.read_into(context_.buffers, buffer_);
     idle_ = false;
-    if (!ready) co_return Step::kClose;
-    buffer_ = context_.buffers.take();
+    if (!got || *got == 0) co_return Step::kClose;
+    end_ = *got;
   }
   received_ = context_.loop.now();
   stream_.set_deadline(received_ + context_.limits.head_timeout);
