@@ -190,7 +190,7 @@ Result<void> Home::start() {
   add(placement::controllers());
   add(nodepool::controllers());
   add(node::controllers());
-  s.runtime->add(serving::controller({}));
+  add(serving::controllers(s.options.serving));
   s.runtime->start();
 
   s.gateway = std::make_unique<gateway::Gateway>(

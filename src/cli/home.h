@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cli/api_server.h"
+#include "control/serving/settings.h"
 #include "gateway/config.h"
 #include "machine/machine.h"
 
@@ -28,6 +29,7 @@ struct HomeOptions {
   machine::MachineOptions machine;
   gateway::Config gateway;
   ApiPlace api;  // its data_dir is ours
+  serving::Settings serving;
 };
 
 struct Line {

@@ -42,6 +42,8 @@ struct UpOptions {
   std::vector<std::string> images;
   std::vector<std::string> claims;
   std::vector<std::string> paths;
+  std::vector<std::string> storage;
+  serving::Settings serving;
   std::string ready_file;
   std::string api_bind = "127.0.0.1";
   int api_port = 6443;
@@ -117,6 +119,11 @@ Result<UpPlan> plan_of(const UpOptions& up) {
   auto paths = pairs("--path", up.paths);
   if (!paths) return tl::unexpected(paths.error());
   options.machine.paths = *std::move(paths);
+  auto storage = pairs("--storage", up.storage);
+  if (!storage) return tl::unexpected(storage.error());
+  options.serving = up.serving;
+  options.serving.storage = *std::move(storage);
+  if (auto good = serving::check(options.serving); !good) return tl::unexpected(good.error());
   auto choice = choose_engine(up.engine, options.machine.paths);
   if (!choice) return tl::unexpected(choice.error());
   options.machine.engine = choice->mode;
@@ -310,14 +317,16 @@ void add_up(CLI::App& app, int& status) {
   auto options = std::make_shared<UpOptions>();
   verb->add_option("-f,--filename", options->files, "Manifest file or directory; applied when it changes")
       ->check(CLI::ExistingPath);
-  verb->add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")->capture_default_str();
+  verb->add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")
+      ->capture_default_str();
   verb->add_option("--api-port", options->api_port, "Port of the API server; 0 takes a free one")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   verb->add_option("--api-bind", options->api_bind, "Address of the API server")->capture_default_str();
-  verb->add_option("--engine", options->engine,
-                   "What answers for vLLM images: simulate, cpu or vllm; default: cpu where a --path leads to a model, "
-                   "else simulate");
+  verb->add_option(
+      "--engine", options->engine,
+      "What answers for vLLM images: simulate, cpu or vllm; default: cpu where a --path leads to a model, "
+      "else simulate");
   verb->add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
@@ -329,6 +338,12 @@ void add_up(CLI::App& app, int& status) {
   verb->add_option("--claim", options->claims, "Folder behind a PersistentVolumeClaim: NAME=DIR");
   verb->add_option("--path", options->paths,
                    "Where a path of the engines' images is on this machine: /model=DIR");
+  verb->add_option("--storage", options->storage,
+                   "Folder behind a storageUri of InferenceServices: hf://Qwen/Qwen2.5-0.5B=DIR");
+  verb->add_option("--domain-template", options->serving.domain_template, "Hosts of InferenceServices")
+      ->capture_default_str();
+  verb->add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
+      ->capture_default_str();
   verb->add_option("--pod-range", options->machine.pod_range, "Loopback addresses for pods")
       ->capture_default_str();
   verb->add_option("--gateway-workers", options->gateway.workers, "The same as --workers");

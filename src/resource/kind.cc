@@ -16,6 +16,7 @@
 #include "resource/inference_service.h"
 #include "resource/ingress.h"
 #include "resource/installed.h"
+#include "resource/llm_inference_service.h"
 #include "resource/llm_route.h"
 #include "resource/metadata.h"
 #include "resource/node_pool.h"
@@ -66,6 +67,7 @@ std::span<const Kind> kinds() {
         inference_service_kind(),
         serving_runtime_kind(),
         cluster_serving_runtime_kind(),
+        llm_inference_service_kind(),
         ingress_kind(),
         ingress_class_kind(),
     };

@@ -254,6 +254,11 @@ HTTPRoute.spec.rules.backendRefs | Where requests go, by weight.
 HTTPRoute.spec.rules.timeouts | How long a request may take.
 InferenceService | A model and how it is served: KServe's one object for a service.
 InferenceService.spec.predictor | What runs the model.
+LLMInferenceService | A language model by its URI, and how many replicas serve it.
+LLMInferenceService.spec.model | Where the model is, what requests call it, and its adapters.
+LLMInferenceService.spec.replicas | How many pods serve it.
+LLMInferenceService.spec.scaling | Fewest and most pods, in place of replicas.
+LLMInferenceService.spec.template | What to change of the pods; the container called main serves.
 ResourcePolicy | Which nodes the pods of a group fill first; the other way round when there are fewer pods.
 ResourcePolicy.spec.selector | Labels of the pods it is for.
 ResourcePolicy.spec.strategy | prefer: the units in their order.

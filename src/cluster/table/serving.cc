@@ -45,6 +45,12 @@ Json inference_service_cells(const Json& service, WallTime now) {
                       age(service, now)});
 }
 
+Json llm_service_cells(const Json& service, WallTime now) {
+  const Json* ready = resource::condition(service, "Ready");
+  return Json::array({name(service), text(service, "status.url"), condition(service, "Ready"),
+                      ready == nullptr ? std::string() : text(*ready, "reason"), age(service, now)});
+}
+
 Json policy_cells(const Json& policy, WallTime now) {
   std::vector<std::string> units;
   for (const Json& unit : items(policy, "spec.units")) units.push_back(text(unit, "resource"));
@@ -82,6 +88,10 @@ std::span<const Layout> serving_layouts() {
         {"LatestReadyRevision"},
         {"Age"}},
        inference_service_cells},
+      {"serving.kserve.io",
+       "LLMInferenceService",
+       {{"Name"}, {"URL"}, {"Ready"}, {"Reason"}, {"Age"}},
+       llm_service_cells},
       {"scheduling.alibabacloud.com",
        "ResourcePolicy",
        {{"Name"}, {"Strategy"}, {"Units"}, {"Age"}, {"Selector", "string", 1}},

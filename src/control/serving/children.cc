@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apply.h"
+#include "control/serving/llm.h"
 #include "resource/fields.h"
 
 namespace tidegate::serving {
@@ -69,8 +70,10 @@ std::string digest_of(const Json& document) {
 
 }  // namespace
 
-std::string stable_name(const std::string& service) { return service + "-predictor"; }
-std::string canary_name(const std::string& service) { return service + "-predictor-canary"; }
+std::string stable_name(const Object& owner) {
+  return owner.name() + (is_llm(owner) ? "-kserve" : "-predictor");
+}
+std::string canary_name(const Object& owner) { return stable_name(owner) + "-canary"; }
 
 std::string app_of(const Track& track) { return "isvc." + track.name; }
 
@@ -120,6 +123,8 @@ Json autoscaler(const Object& owner, const InferenceService& service, const Trac
       {"minReplicas", min},
       {"maxReplicas", std::max(predictor.max_replicas, min)},
       {"metrics", Json::array({std::move(entry)})}};
+  // KServe's own autoscaler of language models goes by demand too.
+  if (is_llm(owner)) document["metadata"]["annotations"]["tidegate.dev/scaling-rule"] = "demand";
   if (const Json* behavior = resource::find(owner.json(), "spec.predictor.autoScaling.behavior")) {
     document["spec"]["behavior"] = *behavior;
   }
@@ -129,7 +134,7 @@ Json autoscaler(const Object& owner, const InferenceService& service, const Trac
 Json ingress(const Object& owner, const Track& track, const Settings& settings) {
   Json document = child(owner, "networking.k8s.io/v1", "Ingress", owner.name());
   const std::string own = host_of(settings, owner.name(), owner.namespace_());
-  const std::string predictor = host_of(settings, stable_name(owner.name()), owner.namespace_());
+  const std::string predictor = host_of(settings, stable_name(owner), owner.namespace_());
   document["spec"] = {{"ingressClassName", settings.ingress_class},
                       {"rules", Json::array({rule(own, track.name), rule(predictor, track.name)})}};
   return sealed(std::move(document));
@@ -159,19 +164,6 @@ Json brought_to(const Json& present, const Json& wanted, bool keep_replicas) {
   }
   put_into(result, asked);
   return result;
-}
-
-std::string host_of(const Settings& settings, const std::string& name, const std::string& namespace_) {
-  std::string host = settings.domain_template;
-  const auto replace = [&host](std::string_view what, const std::string& by) {
-    for (std::size_t at = host.find(what); at != std::string::npos; at = host.find(what, at + by.size())) {
-      host.replace(at, what.size(), by);
-    }
-  };
-  replace("{{.Name}}", name);
-  replace("{{.Namespace}}", namespace_);
-  replace("{{.IngressDomain}}", settings.ingress_domain);
-  return host;
 }
 
 }  // namespace tidegate::serving

@@ -27,8 +27,8 @@ struct Track {
   const PodTemplateJson* pods = nullptr;
 };
 
-std::string stable_name(const std::string& service);
-std::string canary_name(const std::string& service);
+std::string stable_name(const resource::Object& owner);
+std::string canary_name(const resource::Object& owner);
 
 // The label by which a track's pods are selected: app = "isvc.qwen-chat-predictor".
 std::string app_of(const Track& track);

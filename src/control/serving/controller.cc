@@ -1,9 +1,11 @@
 #include "control/serving/controller.h"
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "control/serving/decide.h"
+#include "control/serving/llm.h"
 
 namespace tidegate::serving {
 namespace {
@@ -12,14 +14,15 @@ using cluster::Key;
 using loop::Caches;
 using resource::ObjectPtr;
 
-}  // namespace
+using Find = std::function<void(const Key& key, const Caches& caches, State& state)>;
 
-loop::Controller controller(Settings settings) {
-  const Kinds kinds = Kinds::find();
-  const auto of_service = loop::owner_key("InferenceService");
+// The controller of one kind of service; `find` puts its object into the state.
+loop::Controller make(const Kinds& kinds, const resource::Kind& kind, const char* name,
+                      const Settings& settings, Find find) {
+  const auto of_service = loop::owner_key(kind.kind);
   loop::Controller controller;
-  controller.name = "serving";
-  controller.sources = {{kinds.service, loop::own_key},
+  controller.name = name;
+  controller.sources = {{&kind, loop::own_key},
                         {kinds.deployment, of_service},
                         {kinds.core_service, of_service},
                         {kinds.autoscaler, of_service},
@@ -28,10 +31,10 @@ loop::Controller controller(Settings settings) {
   const auto nobody = [](const resource::Object&) { return std::vector<Key>{}; };
   controller.sources.push_back({kinds.runtime, nobody});
   controller.sources.push_back({kinds.cluster_runtime, nobody});
-  controller.decide = [kinds, settings = std::move(settings)](const Key& key, const Caches& caches,
-                                                              WallTime now) {
+  controller.decide = [kinds, settings, find = std::move(find)](const Key& key, const Caches& caches,
+                                                                WallTime now) {
     State state;
-    state.object = caches.get(*kinds.service, key);
+    find(key, caches, state);
     if (state.object == nullptr) return loop::Decision{};
     state.deployments = caches.owned(*kinds.deployment, *state.object);
     state.services = caches.owned(*kinds.core_service, *state.object);
@@ -42,6 +45,25 @@ loop::Controller controller(Settings settings) {
     return decide(kinds, state, settings, now);
   };
   return controller;
+}
+
+}  // namespace
+
+std::vector<loop::Controller> controllers(const Settings& settings) {
+  const Kinds kinds = Kinds::find();
+  std::vector<loop::Controller> controllers;
+  controllers.push_back(make(kinds, *kinds.service, "serving", settings,
+                             [kinds](const Key& key, const Caches& caches, State& state) {
+                               state.object = caches.get(*kinds.service, key);
+                             }));
+  controllers.push_back(make(kinds, *kinds.llm_service, "llm-serving", settings,
+                             [kinds](const Key& key, const Caches& caches, State& state) {
+                               state.written = caches.get(*kinds.llm_service, key);
+                               if (state.written == nullptr) return;
+                               // What admission accepted can be translated.
+                               state.object = as_inference_service(*state.written).value_or(nullptr);
+                             }));
+  return controllers;
 }
 
 }  // namespace tidegate::serving

@@ -1,12 +1,14 @@
-// The controller of InferenceServices, for control/loop's runtime.
+// The controllers of InferenceServices and LLMInferenceServices, for control/loop's runtime.
 
 #pragma once
+
+#include <vector>
 
 #include "control/loop/controller.h"
 #include "control/serving/settings.h"
 
 namespace tidegate::serving {
 
-loop::Controller controller(Settings settings);
+std::vector<loop::Controller> controllers(const Settings& settings);
 
 }  // namespace tidegate::serving

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "control/serving/children.h"
+#include "control/serving/llm.h"
 #include "control/serving/status.h"
 #include "resource/fields.h"
 
@@ -80,7 +81,7 @@ Plan make_plan(const State& state, const InferenceService& service, const Settin
   }
   plan.pods = *std::move(pods);
   plan.outlook.revision = plan.pods->revision;
-  const ObjectPtr stable = named(state.deployments, stable_name(state.object->name()));
+  const ObjectPtr stable = named(state.deployments, stable_name(*state.object));
   const int percent = service.predictor.canary_percent.value_or(100);
   plan.canary = stable != nullptr && percent < 100 && revision_of(*stable) != plan.pods->revision;
   if (plan.canary) plan.outlook.canary_percent = percent;
@@ -96,9 +97,9 @@ void want_children(const Kinds& kinds, const State& state, const InferenceServic
   const Object& owner = *state.object;
   const PodTemplateJson* pods = &*plan.pods;
   const bool keep = scaled_by_others(service);
-  const Track stable{stable_name(owner.name()), pods};
+  const Track stable{stable_name(owner), pods};
   if (plan.canary) {
-    const Track canary{canary_name(owner.name()), pods};
+    const Track canary{canary_name(owner), pods};
     reconciler.want(*kinds.deployment, state.deployments, deployment(owner, service, canary), keep);
     reconciler.want(*kinds.core_service, state.services, serving::service(owner, canary));
     reconciler.want(*kinds.ingress, state.ingresses,
@@ -124,15 +125,16 @@ void want_children(const Kinds& kinds, const State& state, const InferenceServic
 Kinds Kinds::find() {
   Kinds kinds;
   kinds.service = resource::find_kind("serving.kserve.io/v1beta1", "InferenceService");
+  kinds.llm_service = resource::find_kind("serving.kserve.io/v1alpha2", "LLMInferenceService");
   kinds.deployment = resource::find_kind("apps/v1", "Deployment");
   kinds.core_service = resource::find_kind("v1", "Service");
   kinds.autoscaler = resource::find_kind("autoscaling/v2", "HorizontalPodAutoscaler");
   kinds.ingress = resource::find_kind("networking.k8s.io/v1", "Ingress");
   kinds.runtime = resource::find_kind("serving.kserve.io/v1alpha1", "ServingRuntime");
   kinds.cluster_runtime = resource::find_kind("serving.kserve.io/v1alpha1", "ClusterServingRuntime");
-  TG_CHECK(kinds.service != nullptr && kinds.deployment != nullptr && kinds.core_service != nullptr &&
-           kinds.autoscaler != nullptr && kinds.ingress != nullptr && kinds.runtime != nullptr &&
-           kinds.cluster_runtime != nullptr);
+  TG_CHECK(kinds.service != nullptr && kinds.llm_service != nullptr && kinds.deployment != nullptr &&
+           kinds.core_service != nullptr && kinds.autoscaler != nullptr && kinds.ingress != nullptr &&
+           kinds.runtime != nullptr && kinds.cluster_runtime != nullptr);
   return kinds;
 }
 
@@ -157,16 +159,17 @@ Decision decide(const Kinds& kinds, const State& state, const Settings& settings
     reconciler.sweep(*kinds.deployment, state.deployments);
   }
 
-  const ObjectPtr stable = named(state.deployments, stable_name(object.name()));
-  const ObjectPtr canary = plan.canary ? named(state.deployments, canary_name(object.name())) : nullptr;
+  const ObjectPtr stable = named(state.deployments, stable_name(object));
+  const ObjectPtr canary = plan.canary ? named(state.deployments, canary_name(object)) : nullptr;
   const ObjectPtr route = named(state.ingresses, object.name());
   Json status =
       status_of(object, *service, {stable.get(), canary.get(), route.get()}, plan.outlook, settings, now);
   const Json* before = resource::find(object.json(), "status");
   if (before == nullptr || !resource::same_content(*before, status)) {
-    Json document = object.json();
+    Json document = state.written == nullptr ? object.json() : state.written->json();
     document["status"] = std::move(status);
-    decision.actions.push_back(Action::update_status(*kinds.service, std::move(document)));
+    decision.actions.push_back(
+        Action::update_status(is_llm(object) ? *kinds.llm_service : *kinds.service, std::move(document)));
   }
   return decision;
 }

@@ -21,7 +21,8 @@
 namespace tidegate::serving {
 
 struct Kinds {
-  const resource::Kind* service = nullptr;  // InferenceService
+  const resource::Kind* service = nullptr;      // InferenceService
+  const resource::Kind* llm_service = nullptr;  // LLMInferenceService
   const resource::Kind* deployment = nullptr;
   const resource::Kind* core_service = nullptr;
   const resource::Kind* autoscaler = nullptr;
@@ -33,6 +34,7 @@ struct Kinds {
 
 struct State {
   resource::ObjectPtr object;
+  resource::ObjectPtr written = nullptr;  // as its user wrote it, if `object` was translated (llm.h)
   // Of this service's namespace and controlled by it.
   std::vector<resource::ObjectPtr> deployments;
   std::vector<resource::ObjectPtr> services;

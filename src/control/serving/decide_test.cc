@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/serving/children.h"
+#include "control/serving/llm.h"
 #include "resource/fields.h"
 
 namespace tidegate::serving {
@@ -43,16 +44,22 @@ class World {
  public:
   explicit World(Json service) : service_(std::move(service)) {}
 
+  Settings settings;
+
   loop::Decision decide() {
     State state;
     state.object = stored(service_, "service-uid");
+    if (is_llm(*state.object)) {
+      state.written = state.object;
+      state.object = *as_inference_service(*state.written);
+    }
     for (const auto& [name, object] : objects_) {
       if (object->kind() == "Deployment") state.deployments.push_back(object);
       if (object->kind() == "Service") state.services.push_back(object);
       if (object->kind() == "Ingress") state.ingresses.push_back(object);
       if (object->kind() == "HorizontalPodAutoscaler") state.autoscalers.push_back(object);
     }
-    return serving::decide(Kinds::find(), state, {}, kNow);
+    return serving::decide(Kinds::find(), state, settings, kNow);
   }
 
   // Applies rounds until nothing is left to do; the number of changes, those of the status not counted.
@@ -91,6 +98,7 @@ class World {
  private:
   int apply(const loop::Action& action) {
     if (action.verb == Verb::kUpdateStatus) {
+      EXPECT_EQ(action.kind->kind, service_["kind"].get<std::string>());
       service_["status"] = (*action.document)["status"];
       return 0;
     }
@@ -267,6 +275,99 @@ TEST(Serving, AModelIsServedByItsRuntimeFromItsClaim) {
   EXPECT_EQ(container["volumeMounts"][0]["mountPath"], "/mnt/models");
   EXPECT_EQ(container["volumeMounts"][0]["subPath"], "llama");
   EXPECT_EQ(spec["volumes"][0]["persistentVolumeClaim"]["claimName"], "models");
+}
+
+TEST(Serving, AUriThatIsAFolderOfThisMachineIsMounted) {
+  Json service = model_form();
+  service["spec"]["predictor"]["model"]["storageUri"] = "hf://Qwen/Qwen2.5-0.5B";
+  World world(service);
+  world.settings.storage = {{"hf://Qwen", "/srv/qwen"}};
+  world.settle();
+  const Json& volume = world.object("Deployment/llama-predictor")["spec"]["template"]["spec"]["volumes"][0];
+  EXPECT_EQ(volume["hostPath"]["path"], "/srv/qwen/Qwen2.5-0.5B");
+  world.service()["spec"]["predictor"]["model"]["storageUri"] = "hf://Qwen/../etc";
+  EXPECT_EQ(world.settle(), 0);
+  EXPECT_EQ(world.condition("PredictorReady"), "False InvalidPredictorSpec");
+}
+
+TEST(Serving, HostsFollowTheTemplate) {
+  World world(qwen());
+  world.settings.domain_template = "{{.Name}}.{{.Namespace}}.{{.IngressDomain}}";
+  world.settings.ingress_domain = "models.test";
+  ASSERT_TRUE(check(world.settings));
+  world.settle();
+  EXPECT_EQ(world.object("Ingress/qwen-chat")["spec"]["rules"][0]["host"], "qwen-chat.default.models.test");
+  EXPECT_EQ(world.service()["status"]["url"], "http://qwen-chat.default.models.test");
+  world.settings.domain_template = "{{.Name}}.models.test";
+  EXPECT_EQ(describe(check(world.settings).error()),
+            "--domain-template lacks {{.Namespace}}, so that two services would get one host");
+  world.settings.domain_template = "{{.Name}}_{{.Namespace}}";
+  EXPECT_FALSE(check(world.settings));
+}
+
+Json llm_form() {
+  return Json::parse(R"({"apiVersion": "serving.kserve.io/v1alpha2", "kind": "LLMInferenceService",
+    "metadata": {"name": "qwen", "namespace": "default"},
+    "spec": {"model": {"uri": "pvc://models/qwen", "name": "Qwen/Qwen2.5",
+                       "lora": {"adapters": [{"name": "sql", "uri": "pvc://adapters/sql"}]}},
+             "replicas": 2, "parallelism": {"tensor": 2},
+             "template": {"containers": [{"name": "main", "args": ["--max-model-len=2048"],
+                                          "resources": {"limits": {"nvidia.com/gpu": 2}}}]}}})");
+}
+
+TEST(LlmServing, MakesADeploymentAServiceAndARoute) {
+  World world(llm_form());
+  world.settle();
+  const Json& spec = world.object("Deployment/qwen-kserve")["spec"];
+  EXPECT_EQ(spec["replicas"], 2);
+  EXPECT_FALSE(world.has("HorizontalPodAutoscaler/qwen-kserve"));
+  const Json& container = spec["template"]["spec"]["containers"][0];
+  const Json args = Json::parse(R"(["--port", "8080", "--model", "/mnt/models", "--served-model-name", "qwen",
+      "--served-model-name", "Qwen/Qwen2.5", "--tensor-parallel-size", "2", "--enable-lora", "--lora-modules",
+      "sql=/mnt/lora/0", "--max-model-len=2048"])");
+  EXPECT_EQ(container["args"], args);
+  EXPECT_EQ(container["resources"]["limits"]["nvidia.com/gpu"], 2);
+  EXPECT_EQ(world.object("Ingress/qwen")["spec"]["rules"][0]["host"], "qwen-default.example.com");
+  world.make_available("Deployment/qwen-kserve");
+  world.settle();
+  EXPECT_EQ(world.condition("MainWorkloadReady"), "True ");
+  EXPECT_EQ(world.service()["status"]["url"], "http://qwen-default.example.com");
+  EXPECT_FALSE(world.service()["spec"].contains("predictor")) << "what the user wrote stays";
+}
+
+TEST(LlmServing, ScalingIsByDemand) {
+  Json service = llm_form();
+  service["spec"].erase("replicas");
+  service["spec"]["scaling"] = {{"minReplicas", 1}, {"maxReplicas", 4}, {"wva", {{"variantCost", "10.0"}}}};
+  World world(service);
+  world.settle();
+  const Json& autoscaler = world.object("HorizontalPodAutoscaler/qwen-kserve");
+  EXPECT_EQ(autoscaler["spec"]["maxReplicas"], 4);
+  EXPECT_EQ(autoscaler["metadata"]["annotations"]["tidegate.dev/scaling-rule"], "demand");
+  EXPECT_EQ(autoscaler["spec"]["scaleTargetRef"]["name"], "qwen-kserve");
+}
+
+TEST(LlmServing, WhatCannotBeRunIsRefused) {
+  const auto verdict = [](const std::function<void(Json&)>& edit) {
+    Json document = llm_form();
+    edit(document);
+    const auto errors = resource::admit(*Kinds::find().llm_service, document);
+    return errors.empty() ? std::string("accepted") : describe(errors.front());
+  };
+  EXPECT_EQ(verdict([](Json&) {}), "accepted");
+  EXPECT_EQ(verdict([](Json& json) {
+              json["spec"]["worker"] = Json::object({{"a", 1}});
+            }),
+            "spec.worker is not run here; leave it out to serve each replica by one pod");
+  EXPECT_EQ(verdict([](Json& json) {
+              json["spec"]["scaling"] = {{"maxReplicas", 3}};
+            }),
+            "spec.scaling and replicas are both set; use one of them");
+  EXPECT_EQ(verdict([](Json& json) { json["spec"]["model"]["lora"]["adapters"][0]["uri"] = "hf://a/b"; }),
+            "spec.model.lora.adapters[0].uri is no pvc://claim/folder, from where adapters are served here");
+  EXPECT_NE(verdict([](Json& json) { json["spec"]["model"].erase("uri"); }), "accepted");
+  EXPECT_NE(verdict([](Json& json) { json["spec"]["template"]["volumes"] = "none"; }), "accepted");
+  EXPECT_NE(verdict([](Json& json) { json["spec"]["template"]["containers"][0]["volumeMounts"] = 1; }), "accepted");
 }
 
 TEST(Serving, WhatNothingCanBeMadeOfIsSaidAndLeavesAloneWhatRuns) {

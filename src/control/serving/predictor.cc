@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apply.h"
+#include "control/serving/llm.h"
 #include "resource/fields.h"
 
 namespace tidegate::serving {
@@ -84,13 +85,32 @@ Json& serving_container(Json& spec) {
   return containers.front();
 }
 
-Result<void> mount_storage(Json& spec, const std::string& uri) {
+// The folder that settings name for a URI, or for one above it; empty if there is none.
+std::string folder_of(const std::string& uri, const Settings& settings) {
+  for (const auto& [known, folder] : settings.storage) {
+    const std::string above = known.ends_with('/') ? known : known + "/";
+    if (uri == known) return folder;
+    if (uri.starts_with(above) && uri.find("/../") == std::string::npos && !uri.ends_with("/.."))
+      return folder + "/" + uri.substr(above.size());
+  }
+  return {};
+}
+
+Result<void> mount_storage(Json& spec, const std::string& uri, const std::string& field,
+                           const Settings& settings) {
   constexpr std::string_view kClaim = "pvc://";
+  const std::string folder = folder_of(uri, settings);
+  if (!folder.empty()) {
+    spec["volumes"].push_back({{"name", "model"}, {"hostPath", {{"path", folder}}}});
+    serving_container(spec)["volumeMounts"].push_back(
+        {{"name", "model"}, {"mountPath", kModelFolder}, {"readOnly", true}});
+    return {};
+  }
   if (!uri.starts_with(kClaim)) {
-    return invalid(
-        "spec.predictor.model.storageUri",
-        "is \"" + uri.substr(0, 100) +
-            "\"; nothing here downloads models: put the files on a claim and use pvc://claim/folder");
+    return invalid(field, "is \"" + uri.substr(0, 100) +
+                              "\"; nothing here downloads models: put the files on a claim and use "
+                              "pvc://claim/folder, or start with --storage " +
+                              uri.substr(0, 100) + "=DIR");
   }
   const std::string rest = uri.substr(kClaim.size());
   const std::size_t slash = std::min(rest.find('/'), rest.size());
@@ -118,7 +138,10 @@ Result<Json> pod_spec(const resource::Object& object, const InferenceService& se
   }
   merge_container(serving_container(*spec), model);
   if (!service.predictor.model->storage_uri.empty()) {
-    if (auto mounted = mount_storage(*spec, service.predictor.model->storage_uri); !mounted) {
+    if (auto mounted =
+            mount_storage(*spec, service.predictor.model->storage_uri,
+                          is_llm(object) ? "spec.model.uri" : "spec.predictor.model.storageUri", settings);
+        !mounted) {
       return tl::unexpected(mounted.error());
     }
   }

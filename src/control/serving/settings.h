@@ -5,7 +5,10 @@
 
 #pragma once
 
+#include <map>
 #include <string>
+
+#include "base/result.h"
 
 namespace tidegate::serving {
 
@@ -15,7 +18,13 @@ struct Settings {
   std::string ingress_class = "tidegate";
   // For the model formats vllm and huggingface where no ServingRuntime says otherwise.
   std::string engine_image = "vllm/vllm-openai";
+  // Folders of this machine that hold what a storageUri names: "hf://Qwen/Qwen2.5-0.5B" -> "/srv/qwen". What
+  // lies under a URI is found under its folder.
+  std::map<std::string, std::string> storage;
 };
+
+// Errors: kInvalid if no host would come of the template, or the same one for two services.
+Result<void> check(const Settings& settings);
 
 // "qwen-chat-default.example.com".
 std::string host_of(const Settings& settings, const std::string& name, const std::string& namespace_);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/serving/children.h"
+#include "control/serving/llm.h"
 #include "resource/condition.h"
 #include "resource/fields.h"
 
@@ -14,7 +15,7 @@ using resource::Json;
 using resource::Object;
 
 std::string revision_name(const Object& owner, const std::string& revision) {
-  return stable_name(owner.name()) + "-" + revision;
+  return stable_name(owner) + "-" + revision;
 }
 
 std::string revision_of(const Object& owner, const Object& deployment) {
@@ -72,6 +73,13 @@ Condition ingress_ready(const Children& children, const Condition& predictor) {
           .message = "No gateway serves the Ingress yet; see its class"};
 }
 
+// KServe has other words for the same of a language model.
+std::string type_for(const Object& object, const std::string& type) {
+  if (is_llm(object) && type == "PredictorReady") return "MainWorkloadReady";
+  if (is_llm(object) && type == "IngressReady") return "RouterReady";
+  return type;
+}
+
 Condition all_of(const Condition& a, const Condition& b) {
   const Condition* worst = a.status != "True" ? &a : b.status != "True" ? &b : nullptr;
   if (worst == nullptr) return {.type = "Ready", .status = "True"};
@@ -101,7 +109,7 @@ Json traffic(const Object& owner, const Children& children, const Outlook& outlo
 
 Json predictor_component(const Object& owner, const Children& children, const Outlook& outlook,
                          const Settings& settings) {
-  Json component = {{"url", "http://" + host_of(settings, stable_name(owner.name()), owner.namespace_())}};
+  Json component = {{"url", "http://" + host_of(settings, stable_name(owner), owner.namespace_())}};
   if (outlook.revision.empty()) return component;
   component["latestCreatedRevision"] = revision_name(owner, outlook.revision);
   const Object* newest = children.canary != nullptr ? children.canary : children.stable;
@@ -138,7 +146,10 @@ Json status_of(const Object& object, const resource::InferenceService& service, 
   status["observedGeneration"] = object.metadata().generation;
   Json& conditions = status["conditions"];
   const std::string time = rfc3339(now);
-  const auto say = [&](Condition condition) { resource::set_condition(conditions, condition, time); };
+  const auto say = [&](Condition condition) {
+    condition.type = type_for(object, condition.type);
+    resource::set_condition(conditions, condition, time);
+  };
   say({.type = "Stopped", .status = service.stopped ? "True" : "False"});
   if (service.stopped) {
     for (const char* type : {"PredictorReady", "IngressReady", "Ready"}) {
@@ -158,7 +169,8 @@ Json status_of(const Object& object, const resource::InferenceService& service, 
   const std::string host = host_of(settings, object.name(), object.namespace_());
   status["url"] = "http://" + host;
   status["address"] = {
-      {"url", "http://" + stable_name(object.name()) + "." + object.namespace_() + ".svc.cluster.local"}};
+      {"url", "http://" + stable_name(object) + "." + object.namespace_() + ".svc.cluster.local"}};
+  if (is_llm(object)) return status;
   status["components"]["predictor"] = predictor_component(object, children, outlook, settings);
   status["modelStatus"] = model_status(predictor, outlook);
   return status;
