@@ -1,9 +1,11 @@
 #include "gateway/exchange.h"
 
+#include <unordered_set>
 #include <utility>
 
 #include "base/ascii.h"
 #include "gateway/dialect/answer.h"
+#include "gateway/dialect/form.h"
 #include "gateway/request_head.h"
 #include "http/target.h"
 
@@ -47,6 +49,29 @@ Result<void> read_head(Walk& walk) {
   walk.trace = trace_of(head, walk.tools.random);
   walk.api = dialect::classify(head.method, walk.path);
   return {};
+}
+
+// Once per request. Errors: what is wrong with the body.
+Result<void> read_body(Walk& walk) {
+  if (walk.facts_known) return {};
+  const auto type = walk.request.head.find(http::Field::kContentType);
+  walk.is_form = type && dialect::is_form(*type);
+  Result<dialect::BodyFacts> facts =
+      walk.is_form ? dialect::read_form(*type, walk.request.body) : walk.tools.bodies.read(walk.request.body);
+  if (!facts) return tl::unexpected(facts.error());
+  walk.facts = *facts;
+  walk.model = facts->model;
+  walk.facts_known = true;
+  return {};
+}
+
+// A body that cannot be read names no model; if it comes to an engine, that is said later.
+route::Matched match_by_model(Walk& walk, const Listener& listener) {
+  const http::Head& head = walk.request.head;
+  const bool read = read_body(walk).has_value();
+  const std::string_view model = read ? std::string_view(walk.model) : std::string_view();
+  return listener.routes.match({walk.host, head.method, walk.path, &head.headers, model,
+                                walk.view->snapshot->base_models.base_of(model)});
 }
 
 void set_deadlines(Walk& walk, const route::Rule& rule) {
@@ -99,7 +124,11 @@ Result<void> match(Walk& walk, std::uint16_t port) {
   const http::Head& head = walk.request.head;
   const Listener* listener = walk.view->snapshot->listener(port);
   route::Matched matched;
-  if (listener) matched = listener->routes.match({walk.host, head.method, walk.path, &head.headers});
+  if (listener && listener->routes.asks_for_model() && !walk.request.body.empty()) {
+    matched = match_by_model(walk, *listener);
+  } else if (listener) {
+    matched = listener->routes.match({walk.host, head.method, walk.path, &head.headers});
+  }
   if (!matched) {
     walk.flags = "NR";
     walk.reason = "no-route";
@@ -132,10 +161,7 @@ Result<void> match(Walk& walk, std::uint16_t port) {
 
 // Which model is asked for, and which one serves it.
 Result<void> resolve(Walk& walk) {
-  Result<dialect::BodyFacts> facts = walk.tools.bodies.read(walk.request.body);
-  if (!facts) return tl::unexpected(facts.error());
-  walk.facts = *facts;
-  walk.model = facts->model;
+  if (Result<void> read = read_body(walk); !read) return read;
   if (walk.model.empty()) {
     if (walk.api == Api::kTokenize) return {};  // the engine's first base model
     walk.reason = "no-model";
@@ -171,20 +197,49 @@ OwnAnswer json_answer(std::string_view body) {
   return answer;
 }
 
-net::Task<bool> list_models(Walk& walk) {
+// The InferencePools whose models a client can ask for here: those of every rule of the host that lets this
+// path in, as the model decides which rule it will be.
+std::vector<std::uint32_t> pools_here(const Walk& walk, std::uint16_t port) {
+  std::vector<std::uint32_t> pools;
+  const Listener* listener = walk.view->snapshot->listener(port);
+  if (!listener) return pools;
+  pools = listener->routes.targets(walk.host, walk.request.head.target);
+  std::erase_if(pools, [&](std::uint32_t target) {
+    const Pool* pool = walk.view->snapshot->pool(target);
+    return !pool || pool->kind != Pool::kInference;
+  });
+  return pools;
+}
+
+// Of several pools: each name once, the first pool's.
+std::string joined_models(const Walk& walk, const std::vector<std::uint32_t>& pools) {
+  std::vector<dialect::ModelCard> cards;
+  std::unordered_set<std::string_view> names;
+  for (const std::uint32_t pool : pools) {
+    for (const dialect::ServedModel& model : *walk.view->pools[pool].models) {
+      if (names.insert(model.id).second) cards.push_back(dialect::card_of(model));
+    }
+  }
+  return dialect::models_body(cards);
+}
+
+net::Task<bool> list_models(Walk& walk, const std::vector<std::uint32_t>& pools) {
   constexpr std::string_view kList = "/v1/models";
   const std::string_view path = walk.path.substr(0, walk.path.find('?'));
-  if (path.size() <= kList.size() + 1) co_return co_await respond(walk, json_answer(*walk.live->models_body));
-  const Result<std::string> name = http::percent_decode(path.substr(kList.size() + 1));
-  const rewrite::ModelEntry* entry = name ? walk.pool->models.find(*name) : nullptr;
-  const bool served = name && walk.live->served && walk.live->served->contains(*name);
-  if (!entry && !served) {
-    const Error unknown{Code::kNotFound, "model", "the model `" + name.value_or("") + "` does not exist"};
-    co_return co_await respond_error(walk, unknown);
+  if (path.size() <= kList.size() + 1) {
+    const std::string body = joined_models(walk, pools);
+    co_return co_await respond(walk, json_answer(body));
   }
-  const dialect::ModelCard card{*name, {}, {}, entry ? entry->created : walk.pool->created, {}};
-  const std::string body = dialect::model_body(card);
-  co_return co_await respond(walk, json_answer(body));
+  const Result<std::string> name = http::percent_decode(path.substr(kList.size() + 1));
+  for (const std::uint32_t pool : pools) {
+    for (const dialect::ServedModel& model : *walk.view->pools[pool].models) {
+      if (!name || model.id != *name) continue;
+      const std::string body = dialect::model_body(dialect::card_of(model));
+      co_return co_await respond(walk, json_answer(body));
+    }
+  }
+  const Error unknown{Code::kNotFound, "model", "the model `" + name.value_or("") + "` does not exist"};
+  co_return co_await respond_error(walk, unknown);
 }
 
 void report(Walk& walk, TimePoint now) {
@@ -221,11 +276,17 @@ net::Task<bool> redirect(Walk& walk, std::uint16_t port) {
 net::Task<bool> serve(Walk& walk, std::uint16_t port) {
   if (Result<void> read = read_head(walk); !read) co_return co_await respond_error(walk, read.error());
   if (is_misdirected(walk, port)) co_return co_await refuse_misdirected(walk);
-  if (Result<void> matched = match(walk, port); !matched)
-    co_return co_await respond_error(walk, matched.error());
+  const Result<void> matched = match(walk, port);
   if (walk.redirects()) co_return co_await redirect(walk, port);
+  if (walk.api == Api::kModels && (!matched || walk.pool->kind == Pool::kInference)) {
+    const std::vector<std::uint32_t> pools = pools_here(walk, port);
+    if (!pools.empty()) {
+      walk.flags = walk.reason = {};
+      co_return co_await list_models(walk, pools);
+    }
+  }
+  if (!matched) co_return co_await respond_error(walk, matched.error());
   const bool inference = walk.pool->kind == Pool::kInference;
-  if (inference && walk.api == Api::kModels) co_return co_await list_models(walk);
   if (inference && dialect::has_model_in_body(walk.api)) {
     if (Result<void> resolved = resolve(walk); !resolved)
       co_return co_await respond_error(walk, resolved.error());

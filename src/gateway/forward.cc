@@ -108,7 +108,7 @@ struct Outgoing {
 dialect::Injected prepare(Walk& walk, const dialect::EngineTraits& traits, Outgoing& out) {
   dialect::EditList edits;
   dialect::Injected injected;
-  if (walk.target) edits.replace_model(walk.facts, walk.target->token);
+  if (walk.target) edits.replace_model(walk.facts, walk.is_form ? walk.target->model : walk.target->token);
   if (walk.facts.streams() && dialect::has_stream_options(walk.api)) {
     edits.ask_for_usage(walk.facts, traits);
     injected = dialect::injected_by(walk.facts, traits);

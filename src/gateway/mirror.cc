@@ -35,7 +35,8 @@ std::string copy_for(Walk& walk, const Pool& pool, const PoolView& live) {
   if (pool.kind == Pool::kInference && walk.facts.has_model) {
     const rewrite::Resolution resolution =
         pool.models.resolve(walk.model, walk.tools.random.next(), live.served.get());
-    if (resolution.target) edits.replace_model(walk.facts, resolution.target->token);
+    if (resolution.target)
+      edits.replace_model(walk.facts, walk.is_form ? resolution.target->model : resolution.target->token);
   }
   const dialect::Pieces body = edits.apply(walk.request.body);
   std::string request;

@@ -9,15 +9,15 @@ namespace tidegate::gateway {
 namespace {
 
 // Logical names first, then what the engines serve, each name once.
-std::string models_body(const Pool& pool, const std::map<std::string, dialect::ServedModel>& served) {
-  std::vector<dialect::ModelCard> cards;
+std::vector<dialect::ServedModel> models_of(const Pool& pool,
+                                            const std::map<std::string, dialect::ServedModel>& served) {
+  std::vector<dialect::ServedModel> models;
   for (const rewrite::ModelEntry& entry : pool.models.entries())
-    cards.push_back({entry.name, {}, {}, entry.created, {}});
+    models.push_back({entry.name, {}, {}, entry.created, {}});
   for (const auto& [id, model] : served) {
-    if (pool.models.find(id)) continue;
-    cards.push_back({id, model.root, model.parent, model.created, model.max_model_len});
+    if (!pool.models.find(id)) models.push_back(model);
   }
-  return dialect::models_body(cards);
+  return models;
 }
 
 // The models of an engine that need no adapter slot. An engine that names no parents may simply not say which
@@ -52,7 +52,7 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet) {
     for (const auto& [id, model] : served) names.push_back(id);
     view.served = std::make_shared<const rewrite::NameSet>(std::move(names));
   }
-  view.models_body = std::make_shared<const std::string>(models_body(pool, served));
+  view.models = std::make_shared<const std::vector<dialect::ServedModel>>(models_of(pool, served));
   return view;
 }
 

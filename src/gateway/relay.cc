@@ -193,11 +193,13 @@ net::Task<End> relay_events(Walk& walk, Answer& answer, Sink& sink) {
   }
 }
 
-net::Task<void> tell_in_stream(Sink& sink, End end) {
+net::Task<void> tell_in_stream(const Walk& walk, Sink& sink, End end) {
   const Error error{end == End::kTooSlow ? Code::kDeadline : Code::kUnavailable, "",
                     end == End::kTooSlow ? "the engine sent nothing for too long; the answer is incomplete"
                                          : "the engine failed; the answer is incomplete"};
-  const std::string event = "data: " + dialect::error_body(error) + "\n\ndata: [DONE]\n\n";
+  const std::string event = walk.api == dialect::Api::kMessages
+                                ? "event: error\ndata: " + dialect::messages_error_body(error) + "\n\n"
+                                : "data: " + dialect::error_body(error) + "\n\ndata: [DONE]\n\n";
   const std::vector<std::string_view> parts = {event};
   co_await sink.send(parts, true);
 }
@@ -236,7 +238,7 @@ net::Task<bool> relay(Walk& walk, Answer& answer) {
       break;
   }
   if (events) {
-    co_await tell_in_stream(sink, end);
+    co_await tell_in_stream(walk, sink, end);
   } else if (!sink.head_sent()) {
     const Error failed{Code::kUnavailable, "", "the engine failed before it answered"};
     co_return co_await respond_error(walk, failed);
@@ -275,7 +277,8 @@ net::Task<bool> respond(Walk& walk, OwnAnswer answer) {
 }
 
 net::Task<bool> respond_error(Walk& walk, Error error, std::uint32_t retry_after_s) {
-  const std::string body = dialect::error_body(error);
+  const std::string body =
+      walk.api == dialect::Api::kMessages ? dialect::messages_error_body(error) : dialect::error_body(error);
   OwnAnswer answer;
   answer.status = dialect::face_of(error).status;
   answer.body = body;

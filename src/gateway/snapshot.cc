@@ -67,6 +67,7 @@ const Listener* Snapshot::listener(std::uint16_t port) const {
 
 Compiled compile(const Inputs& inputs) {
   auto snapshot = std::make_shared<Snapshot>();
+  snapshot->base_models = BaseModels(inputs.config_maps);
   snapshot->pools_enabled = pools_enabled(inputs.mesh_configs);
   PoolSet pools(inputs, snapshot->pools_enabled);
   const Credentials credentials(inputs.secrets, inputs.config_maps);

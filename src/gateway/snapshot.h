@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/base_models.h"
 #include "gateway/finding.h"
 #include "gateway/pools.h"
 #include "gateway/route/table.h"
@@ -43,6 +44,7 @@ struct Listener {
 struct Snapshot {
   std::vector<Listener> listeners;  // by port
   std::vector<Pool> pools;          // InferencePools by id, then Services as routes name them
+  BaseModels base_models;
   bool pools_enabled = true;  // ASMMeshConfig; when false InferencePools have no endpoints and answer 503
 
   const Pool* pool(std::uint32_t target) const { return target < pools.size() ? &pools[target] : nullptr; }

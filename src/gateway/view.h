@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/dialect/answer.h"
 #include "gateway/fleet/live.h"
 #include "gateway/rewrite/model_table.h"
 #include "gateway/snapshot.h"
@@ -24,9 +25,9 @@ struct PoolView {
   std::vector<std::shared_ptr<fleet::Live>> endpoints;  // as Pool::endpoints
   std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
   rewrite::NameSet bases;                               // those of them that are no adapters
-  std::shared_ptr<const std::string> models_body;       // the answer to GET /v1/models
-  std::string service;                                  // "name.namespace", for labels
-  std::uint64_t prefix_seed = 0;                        // keeps its prompts apart from other pools'
+  std::shared_ptr<const std::vector<dialect::ServedModel>> models;  // what GET /v1/models lists
+  std::string service;                                              // "name.namespace", for labels
+  std::uint64_t prefix_seed = 0;  // keeps its prompts apart from other pools'
 };
 
 struct View {

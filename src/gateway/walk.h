@@ -86,6 +86,8 @@ struct Walk {
   const Pool* pool = nullptr;
   const PoolView* live = nullptr;
   dialect::BodyFacts facts;
+  bool facts_known = false;                 // the body has been read
+  bool is_form = false;                     // it is multipart/form-data: the model's token has no quotes
   std::string model;                        // as the client names it
   const rewrite::Target* target = nullptr;  // null: the name goes on unchanged
   pick::Criticality criticality = pick::Criticality::kStandard;

@@ -98,6 +98,36 @@ std::string error_body(const Error& error) {
   return out;
 }
 
+std::string messages_error_body(const Error& error) {
+  const auto type = [&]() -> std::string_view {
+    switch (error.code) {
+      case Code::kUnauthorized:
+        return "authentication_error";
+      case Code::kForbidden:
+        return "permission_error";
+      case Code::kNotFound:
+        return "not_found_error";
+      case Code::kTooLarge:
+        return "request_too_large";
+      case Code::kExhausted:
+        return "rate_limit_error";
+      case Code::kUnavailable:
+        return "overloaded_error";
+      case Code::kDeadline:
+      case Code::kInternal:
+        return "api_error";
+      default:
+        return "invalid_request_error";
+    }
+  };
+  std::string out = "{\"type\":\"error\",\"error\":{\"type\":";
+  append_json_token(out, type());
+  out += ",\"message\":";
+  append_json_token(out, shortened(error.message));
+  out += "}}";
+  return out;
+}
+
 std::optional<EngineError> read_engine_error(std::string_view body) {
   dom::parser parser;
   dom::object object;

@@ -34,6 +34,9 @@ ErrorFace face_of(const Error& error);
 // error's field, or null. The same object goes into a data event when the status is already sent.
 std::string error_body(const Error& error);
 
+// The same in the shape of Anthropic's Messages, for their clients.
+std::string messages_error_body(const Error& error);
+
 // What an engine's error body says, of both of vLLM's shapes, for logs and decisions. Empty parts where it
 // says nothing.
 struct EngineError {
@@ -66,6 +69,10 @@ struct ServedModel {
   std::int64_t created = 0;
   std::optional<std::int64_t> max_model_len;
 };
+// A view of it.
+inline ModelCard card_of(const ServedModel& model) {
+  return {model.id, model.root, model.parent, model.created, model.max_model_len};
+}
 Result<std::vector<ServedModel>> read_models(std::string_view body, std::size_t cards_max = 4096);
 
 }  // namespace tidegate::dialect

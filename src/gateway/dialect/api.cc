@@ -23,7 +23,7 @@ constexpr std::array kInference = {
     Known{"/v1/completions", Api::kCompletions},
     Known{"/v1/responses", Api::kResponses},
     Known{"/v1/messages", Api::kMessages},
-    Known{"/v1/messages/count_tokens", Api::kMessages},
+    Known{"/v1/messages/count_tokens", Api::kTokenize},
     Known{"/v1/embeddings", Api::kEmbeddings},
     Known{"/v1/pooling", Api::kEmbeddings},
     Known{"/v1/score", Api::kEmbeddings},
@@ -34,6 +34,12 @@ constexpr std::array kInference = {
     Known{"/score", Api::kEmbeddings},
     Known{"/rerank", Api::kEmbeddings},
     Known{"/classify", Api::kEmbeddings},
+    Known{"/v1/audio/transcriptions", Api::kMedia},
+    Known{"/v1/audio/translations", Api::kMedia},
+    Known{"/v1/audio/speech", Api::kMedia},
+    Known{"/v1/images/generations", Api::kMedia},
+    Known{"/v1/images/edits", Api::kMedia},
+    Known{"/v1/images/variations", Api::kMedia},
     Known{"/tokenize", Api::kTokenize},
     Known{"/detokenize", Api::kTokenize},
 };
@@ -128,6 +134,8 @@ std::string_view name_of(Api api) {
       return "messages";
     case Api::kEmbeddings:
       return "embeddings";
+    case Api::kMedia:
+      return "media";
     case Api::kTokenize:
       return "tokenize";
     case Api::kModels:

@@ -22,7 +22,8 @@ enum class Api : std::uint8_t {
   kResponses,    // POST /v1/responses (passed as it is; its stream has its own usage events)
   kMessages,     // POST /v1/messages (Anthropic's shape)
   kEmbeddings,   // POST /v1/embeddings, /pooling, /score, /rerank, /classify and their /v1, /v2 forms
-  kTokenize,     // POST /tokenize, /detokenize
+  kMedia,        // POST /v1/audio/..., /v1/images/...: JSON, or a form with the model as a field
+  kTokenize,     // POST /tokenize, /detokenize, /v1/messages/count_tokens
   kModels,       // GET /v1/models and GET /v1/models/{name}
   kAdmin,        // an engine's administration, health and metrics
   kOther,        // anything else
@@ -31,8 +32,8 @@ enum class Api : std::uint8_t {
 // `target` is the request target in origin form; its query is ignored.
 Api classify(std::string_view method, std::string_view target);
 
-// The request body is a JSON object that names its model at the top level, so it must be read before a target
-// is chosen.
+// The request body is a JSON object (or a form) that names its model at the top level, so it must be read
+// before a target is chosen.
 constexpr bool has_model_in_body(Api api) {
   switch (api) {
     case Api::kCompletions:
@@ -40,6 +41,7 @@ constexpr bool has_model_in_body(Api api) {
     case Api::kResponses:
     case Api::kMessages:
     case Api::kEmbeddings:
+    case Api::kMedia:
     case Api::kTokenize:
       return true;
     case Api::kModels:

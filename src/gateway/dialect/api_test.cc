@@ -15,6 +15,9 @@ TEST(Api, KnowsInferenceByMethodAndPath) {
   EXPECT_EQ(classify("POST", "/v1/messages"), Api::kMessages);
   EXPECT_EQ(classify("POST", "/v1/responses"), Api::kResponses);
   EXPECT_EQ(classify("POST", "/tokenize"), Api::kTokenize);
+  EXPECT_EQ(classify("POST", "/v1/messages/count_tokens"), Api::kTokenize);
+  EXPECT_EQ(classify("POST", "/v1/audio/transcriptions"), Api::kMedia);
+  EXPECT_EQ(classify("POST", "/v1/images/generations"), Api::kMedia);
   EXPECT_EQ(classify("GET", "/v1/models"), Api::kModels);
   EXPECT_EQ(classify("GET", "/v1/models/sql-lora"), Api::kModels);
   EXPECT_EQ(classify("GET", "/v1/completions"), Api::kOther);

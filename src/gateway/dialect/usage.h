@@ -65,7 +65,8 @@ class UsageScan {
   std::optional<Usage> usage_;
 };
 
-// Looks at each event of a completions or chat stream.
+// Looks at each event of a stream: completions and chat; of Responses the last event, which holds the whole
+// response; of Messages the first, which holds the message, and those that change it.
 class UsageSse {
  public:
   // `asked` is what the client wants to see, `injected` what we added. Without an injection nothing is ever
@@ -85,6 +86,7 @@ class UsageSse {
     std::optional<Usage> usage;  // what this event reports
     bool is_final = false;       // usage is of the whole request: choices is []
     std::uint32_t choice = 0;    // index of the event's first choice; meaningful with usage that is not final
+    bool adds = false;           // usage may leave out what an earlier event said (Messages)
     bool done = false;           // [DONE]
     bool error = false;          // an error object
   };

@@ -39,6 +39,7 @@ std::optional<UsageAt> read_usage_at(std::string_view text) {
   Usage& usage = found.usage;
   bool any = false;
   std::optional<std::uint64_t> total;
+  std::uint64_t beside_cache = 0;  // Anthropic counts what the cache gave or took apart from input_tokens
   JsonCursor cursor(text);
   cursor.each_member([&](std::string_view key) {
     const std::string_view value = cursor.value();
@@ -52,6 +53,11 @@ std::optional<UsageAt> read_usage_at(std::string_view text) {
       count(usage.prompt);
     } else if (key == "completion_tokens" || key == "output_tokens") {
       count(usage.completion);
+    } else if (key == "cache_creation_input_tokens") {
+      beside_cache += count_of(value).value_or(0);
+    } else if (key == "cache_read_input_tokens") {
+      usage.cached = count_of(value);
+      beside_cache += usage.cached.value_or(0);
     } else if (key == "total_tokens") {
       total = count_of(value);
       any = any || total.has_value();
@@ -61,6 +67,7 @@ std::optional<UsageAt> read_usage_at(std::string_view text) {
   });
   if (!cursor.ok() || !any) return std::nullopt;
   found.end = cursor.at();
+  usage.prompt += beside_cache;
   usage.total = total.value_or(usage.prompt + usage.completion);
   return found;
 }

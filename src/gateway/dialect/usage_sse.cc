@@ -26,6 +26,9 @@ struct Members {
   Range cut;  // the member with one comma
   bool choices_empty = false;
   std::uint32_t choice = 0;
+  bool has_choices = false;
+  std::optional<Usage> response;  // of Responses: the usage within "response"
+  std::optional<Usage> message;   // of Messages: within "message"
 };
 
 // As vLLM writes it, nearly always: compact, choices before usage, usage last, index first in a choice. False
@@ -49,7 +52,7 @@ bool glance(std::string_view data, std::size_t usage, Members& members) {
     if (!inside.starts_with(kIndex)) return false;
     members.choice = number_at(inside.substr(kIndex.size()));
   }
-  members.has_usage = true;
+  members.has_usage = members.has_choices = true;
   members.usage = found->usage;
   members.cut = {usage - 1, end};
   return true;
@@ -74,6 +77,16 @@ std::uint32_t first_index(std::string_view choices) {
   return index;
 }
 
+std::optional<Usage> usage_within(std::string_view object) {
+  std::optional<Usage> usage;
+  JsonCursor cursor(object);
+  cursor.each_member([&](std::string_view key) {
+    const std::string_view value = cursor.value();
+    if (key == "usage" && value.starts_with('{')) usage = read_usage(value);
+  });
+  return usage;
+}
+
 // Any JSON object, member by member.
 bool walk(std::string_view data, Members& members) {
   JsonCursor cursor(data);
@@ -89,7 +102,12 @@ bool walk(std::string_view data, Members& members) {
       members.usage = read_usage(value);
       usage_is_first = behind_last == 0;
       usage_member = {usage_is_first ? key_begin : behind_last, end};
+    } else if (key == "response") {
+      members.response = usage_within(value);
+    } else if (key == "message") {
+      members.message = usage_within(value);
     } else if (key == "choices") {
+      members.has_choices = true;
       JsonCursor list(value);
       members.choices_empty = list.take('[') && list.take(']');
       if (!members.choices_empty) members.choice = first_index(value);
@@ -144,10 +162,15 @@ UsageSse::Verdict UsageSse::look(std::string_view data) const {
     if (!walk(data, members)) return verdict;  // not JSON: no business of ours
     verdict.error = is_error(data);
   }
-  if (!members.has_usage) return verdict;
+  if (!members.has_usage) {
+    verdict.usage = members.response ? members.response : members.message;
+    verdict.is_final = members.response.has_value();
+    return verdict;
+  }
   verdict.usage = members.usage;
   verdict.is_final = members.choices_empty;
   verdict.choice = members.choice;
+  verdict.adds = !members.has_choices;
   if (verdict.is_final) {
     if (hide_final_) verdict.action = Action::kDrop;
   } else if (hide_running_) {

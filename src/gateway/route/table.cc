@@ -16,9 +16,17 @@ namespace {
 constexpr std::size_t kHostMax = 255;
 
 struct Named {
+  enum Source : std::uint8_t { kGiven, kModel, kBaseModel };
   std::string name;
   Pattern pattern;
+  Source source = kGiven;
 };
+
+Named::Source source_of(std::string_view header) {
+  if (ascii::equals_ignoring_case(header, kModelHeader)) return Named::kModel;
+  if (ascii::equals_ignoring_case(header, kBaseModelHeader)) return Named::kBaseModel;
+  return Named::kGiven;
+}
 
 // One match of one rule, ready to be tried.
 struct Entry {
@@ -85,13 +93,21 @@ const http::Header* find_header(const std::vector<http::Header>& headers, std::s
   return nullptr;
 }
 
+bool header_fits(const Named& wanted, const Request& request) {
+  if (wanted.source != Named::kGiven) {
+    const std::string_view value = wanted.source == Named::kModel ? request.model : request.base_model;
+    return !value.empty() && wanted.pattern.fits(value);
+  }
+  const http::Header* header =
+      request.headers == nullptr ? nullptr : find_header(*request.headers, wanted.name);
+  return header != nullptr && wanted.pattern.fits(header->value);
+}
+
 bool fits(const Entry& entry, const Request& request, std::string_view path, std::string_view query) {
   if (!path_fits(entry, path)) return false;
   if (!entry.method.empty() && entry.method != request.method) return false;
   for (const Named& wanted : entry.headers) {
-    const http::Header* header =
-        request.headers == nullptr ? nullptr : find_header(*request.headers, wanted.name);
-    if (header == nullptr || !wanted.pattern.fits(header->value)) return false;
+    if (!header_fits(wanted, request)) return false;
   }
   for (const Named& wanted : entry.query) {
     const auto value = query_value(query, wanted.name);
@@ -105,7 +121,7 @@ Result<std::vector<Named>> compile(const std::vector<NamedMatch>& matches, const
   for (std::size_t i = 0; i < matches.size(); ++i) {
     auto pattern = Pattern::make(matches[i].match);
     if (!pattern) return invalid(field + "[" + std::to_string(i) + "].value", pattern.error().message);
-    result.push_back({matches[i].name, *std::move(pattern)});
+    result.push_back({matches[i].name, *std::move(pattern), Named::kGiven});
   }
   return result;
 }
@@ -128,6 +144,7 @@ Result<Entry> compile(const Match& match, const std::string& field) {
   auto query = compile(match.query, field + ".queryParams");
   if (!query) return tl::unexpected(query.error());
   entry.headers = *std::move(headers);
+  for (Named& header : entry.headers) header.source = source_of(header.name);
   entry.query = *std::move(query);
   return entry;
 }
@@ -147,6 +164,7 @@ struct Table::State {
   HostMap exact;     // "test.com"
   HostMap wildcard;  // "test.com" for "*.test.com"
   Order any;
+  bool asks_for_model = false;
 
   const Order* order_for(std::string_view host) const {
     if (const auto found = exact.find(host); found != exact.end()) return &found->second;
@@ -157,6 +175,16 @@ struct Table::State {
       }
     }
     return any.empty() ? nullptr : &any;
+  }
+
+  // Of a Host or an authority as it came.
+  const Order* order_at(std::string_view authority) const {
+    std::array<char, kHostMax> buffer;
+    std::string_view host = host_of(authority);
+    if (host.ends_with('.')) host.remove_suffix(1);
+    if (host.size() > buffer.size()) host = {};
+    std::transform(host.begin(), host.end(), buffer.begin(), ascii::lower);
+    return order_for({buffer.data(), host.size()});
   }
 };
 
@@ -188,6 +216,8 @@ Result<Table> Table::build(std::vector<Route> routes) {
   }
   // Entries no longer move: the orders may point to them.
   for (const Entry& entry : state.entries) {
+    for (const Named& header : entry.headers)
+      state.asks_for_model = state.asks_for_model || header.source != Named::kGiven;
     if (entry.route->hosts.empty()) state.any.push_back(&entry);
     for (const std::string& host : entry.route->hosts) {
       if (host == "*" || host.empty()) {
@@ -216,13 +246,25 @@ std::size_t Table::size() const {
   return size;
 }
 
+bool Table::asks_for_model() const { return state_->asks_for_model; }
+
+std::vector<std::uint32_t> Table::targets(std::string_view host, std::string_view target) const {
+  std::vector<std::uint32_t> found;
+  const Order* order = state_->order_at(host);
+  if (order == nullptr) return found;
+  const std::string_view path = target.substr(0, target.find('?'));
+  for (const Entry* entry : *order) {
+    if (!path_fits(*entry, path)) continue;
+    for (const Destination& destination : entry->rule->destinations) {
+      const bool known = std::find(found.begin(), found.end(), destination.target) != found.end();
+      if (!known && destination.target != Destination::kBroken) found.push_back(destination.target);
+    }
+  }
+  return found;
+}
+
 Matched Table::match(const Request& request) const {
-  std::array<char, kHostMax> buffer;
-  std::string_view host = host_of(request.host);
-  if (host.ends_with('.')) host.remove_suffix(1);
-  if (host.size() > buffer.size()) host = {};
-  std::transform(host.begin(), host.end(), buffer.begin(), ascii::lower);
-  const Order* order = state_->order_for({buffer.data(), host.size()});
+  const Order* order = state_->order_at(request.host);
   if (order == nullptr) return {};
 
   const std::size_t mark = std::min(request.target.find('?'), request.target.size());

@@ -93,7 +93,14 @@ struct Request {
   std::string_view method;
   std::string_view target;  // origin form
   const std::vector<http::Header>* headers = nullptr;
+  // What the headers kModelHeader and kBaseModelHeader stand for; a client's own do not count.
+  std::string_view model = {};
+  std::string_view base_model = {};
 };
+
+// Names under which header matches see the model that a body names, and its base.
+inline constexpr std::string_view kModelHeader = "x-gateway-model-name";
+inline constexpr std::string_view kBaseModelHeader = "x-gateway-base-model-name";
 
 struct Matched {
   const Route* route = nullptr;
@@ -118,6 +125,12 @@ class Table {
   static Result<Table> build(std::vector<Route> routes);
 
   Matched match(const Request& request) const;
+
+  // Some match looks at the model: the body must be read first.
+  bool asks_for_model() const;
+
+  // Everything that rules of this host lead to whose path match lets `target` in, each once.
+  std::vector<std::uint32_t> targets(std::string_view host, std::string_view target) const;
 
   std::size_t size() const;  // entries: one per match of a rule of a host
 

@@ -51,6 +51,35 @@ std::string answer(const Table& table, const Call& call) {
   return matched ? matched.rule->name : "none";
 }
 
+TEST(Models, AreMatchedAsIfABodyWereAHeader) {
+  const Table table = table_of({http_route(
+      "models", {},
+      {rule("llama", {header("X-Gateway-Model-Name", StringMatch::kExact, "llama")}),
+       rule("base", {header("x-gateway-base-model-name", StringMatch::kRegex, "qwen.*")}), rule("rest")})});
+  EXPECT_TRUE(table.asks_for_model());
+  const std::vector<http::Header> lies = {{"X-Gateway-Model-Name", "llama"}};
+  const auto answer_for = [&](std::string_view model, std::string_view base) {
+    return table.match({"h", "POST", "/", &lies, model, base}).rule->name;
+  };
+  EXPECT_EQ(answer_for("llama", ""), "llama");
+  EXPECT_EQ(answer_for("sql", "qwen-2"), "base");
+  EXPECT_EQ(answer_for("sql", ""), "rest");
+  EXPECT_EQ(answer_for("", ""), "rest");
+  EXPECT_FALSE(table_of({http_route("any", {}, {rule("any")})}).asks_for_model());
+}
+
+TEST(Targets, AreAllThatAHostLeadsToUnderAPath) {
+  Rule a = rule("a", {path(PathMatch::kPrefix, "/v1")});
+  a.destinations = {{1, 1}, {2, 1}, {Destination::kBroken, 1}};
+  Rule b = rule("b", {header("x", StringMatch::kExact, "y")});
+  b.destinations = {{2, 1}, {3, 1}};
+  Rule c = rule("c", {path(PathMatch::kExact, "/other")});
+  c.destinations = {{4, 1}};
+  const Table table = table_of({http_route("r", {"test.com"}, {a, b, c}), http_route("s", {}, {rule("d")})});
+  EXPECT_EQ(table.targets("TEST.com:80", "/v1/models?x"), (std::vector<std::uint32_t>{1, 2, 3}));
+  EXPECT_EQ(table.targets("else", "/v1/models"), (std::vector<std::uint32_t>{0}));
+}
+
 TEST(Hosts, TheMostSpecificDecidesAlone) {
   const Table table =
       table_of({http_route("any", {}, {rule("any")}), http_route("wild", {"*.com"}, {rule("wild")}),

@@ -32,7 +32,12 @@ void Meter::on_event(const dialect::UsageSse::Verdict& event, TimePoint now) {
 
 void Meter::running(const dialect::UsageSse::Verdict& event) {
   if (event.choice == 0) {
-    choice0_ = event.usage;
+    dialect::Usage usage = *event.usage;
+    if (event.adds && choice0_) {
+      usage.prompt = std::max(usage.prompt, choice0_->prompt);
+      if (!usage.cached) usage.cached = choice0_->cached;
+    }
+    choice0_ = usage;
     return;
   }
   const auto same = [&](const auto& pair) { return pair.first == event.choice; };

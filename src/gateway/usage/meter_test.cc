@@ -94,5 +94,39 @@ TEST(Meter, AWholeAnswerIsReadInPieces) {
   EXPECT_FALSE(counted.per_output.has_value());
 }
 
+TEST(Meter, MessagesSayTheirPromptFirstAndTheirOutputLast) {
+  Meter meter(TimePoint{});
+  const dialect::UsageSse sse;
+  for (
+      const char* data :
+      {R"({"type":"message_start","message":{"id":"m","usage":{"input_tokens":7,"cache_read_input_tokens":3,"output_tokens":1}}})",
+       R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"the"}})",
+       R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":12}})",
+       R"({"type":"message_stop"})"}) {
+    meter.on_event(sse.look(data), TimePoint{});
+  }
+  const Counted counted = meter.finish(End::kDone, TimePoint{});
+  EXPECT_TRUE(counted.known && counted.exact);
+  EXPECT_EQ(counted.prompt, 10U);
+  EXPECT_EQ(counted.completion, 12U);
+  EXPECT_EQ(counted.cached, 3U);
+}
+
+TEST(Meter, ResponsesSayItInTheirLastEvent) {
+  Meter meter(TimePoint{});
+  const dialect::UsageSse sse;
+  for (
+      const char* data :
+      {R"({"type":"response.created","response":{"id":"r","usage":null}})",
+       R"({"type":"response.output_text.delta","delta":"the"})",
+       R"({"type":"response.completed","response":{"id":"r","usage":{"input_tokens":7,"output_tokens":12,"total_tokens":19}}})"}) {
+    meter.on_event(sse.look(data), TimePoint{});
+  }
+  const Counted counted = meter.finish(End::kDone, TimePoint{});
+  EXPECT_TRUE(counted.known && counted.exact);
+  EXPECT_EQ(counted.prompt, 7U);
+  EXPECT_EQ(counted.completion, 12U);
+}
+
 }  // namespace
 }  // namespace tidegate::usage

@@ -119,6 +119,7 @@ class FakeEngine:
         self.script = script
         self.requests = []  # every POST, in order of arrival
         self.gauges = {"num_requests_running": 0, "num_requests_waiting": 0, "kv_cache_usage_perc": 0.0}
+        self.names = ["base"]  # of models that are no adapters
         self.adapters = []
         self.failures = []  # exceptions of scripts other than a gateway that left
         self._lock = threading.Lock()
@@ -198,7 +199,7 @@ class FakeEngine:
             reply.raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: "
                       + str(len(body)).encode() + b"\r\n\r\n" + body)
         elif request.target == "/v1/models":
-            names = ["base", *self.adapters]
+            names = [*self.names, *self.adapters]
             reply.json({"object": "list", "data": [{"id": name, "object": "model", "created": 1700000000,
                                                     "owned_by": "vllm"} for name in names]})
         else:
