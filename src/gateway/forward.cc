@@ -91,13 +91,15 @@ Result<void> admit(Walk& walk) {
 
 // The head and the edited body as one list of pieces.
 struct Outgoing {
-  std::string head;
+  explicit Outgoing(Scratches& scratches) : head(scratches) {}
+
+  Scratch head;
   dialect::Pieces body;
   std::array<iovec, dialect::Pieces::kMax + 1> pieces;
 
   // sendmsg changes the pieces, so each sending starts from here.
   std::size_t arrange() {
-    pieces[0] = {head.data(), head.size()};
+    pieces[0] = {head->data(), head->size()};
     std::size_t count = 1;
     for (const std::string_view part : body.view())
       pieces[count++] = {const_cast<char*>(part.data()), part.size()};
@@ -114,8 +116,8 @@ dialect::Injected prepare(Walk& walk, const dialect::EngineTraits& traits, Outgo
     injected = dialect::injected_by(walk.facts, traits);
   }
   out.body = edits.apply(walk.request.body);
-  out.head.clear();
-  append_request_head(out.head, walk, out.body.total);
+  out.head->clear();
+  append_request_head(*out.head, walk, out.body.total);
   return injected;
 }
 
@@ -162,7 +164,7 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   Tools& tools = walk.tools;
   answer.live = &live;
   if (walk.attempt_timeout > Duration::zero()) walk.attempt_ends = tools.loop.now() + walk.attempt_timeout;
-  Outgoing out;
+  Outgoing out(tools.scratches);
   bool fresh_only = false;
   while (true) {
     const dialect::EngineTraits traits = live.traits().load();

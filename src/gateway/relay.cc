@@ -29,9 +29,9 @@ enum class End { kDone, kClientLeft, kEndpointDied, kTooSlow };
 // Writes one answer's head and body to the client, in the framing that both sides understand.
 class Sink {
  public:
-  Sink(Walk& walk, http::Framing framing) : walk_(walk), framing_(framing) {}
+  Sink(Walk& walk, http::Framing framing) : walk_(walk), framing_(framing), head_(walk.tools.scratches) {}
 
-  std::string& head() { return head_; }
+  std::string& head() { return *head_; }
 
   // Sends what is in `parts`, after the head if that has not gone yet. `last` ends the body.
   net::Task<bool> send(const std::vector<std::string_view>& parts, bool last) {
@@ -42,7 +42,7 @@ class Sink {
       const auto add = [&](std::string_view bytes) {
         if (!bytes.empty()) out[count++] = {const_cast<char*>(bytes.data()), bytes.size()};
       };
-      if (!head_sent_) add(head_);
+      if (!head_sent_) add(*head_);
       const std::size_t end = std::min(parts.size(), next + kPiecesMax);
       std::size_t size = 0;
       for (std::size_t i = next; i < end; ++i) size += parts[i].size();
@@ -70,7 +70,7 @@ class Sink {
 
   Walk& walk_;
   http::Framing framing_;
-  std::string head_;
+  Scratch head_;
   bool head_sent_ = false;
 };
 

@@ -27,6 +27,7 @@
 #include "gateway/pick/prompt_lookup.h"
 #include "gateway/pick/rank.h"
 #include "gateway/probe.h"
+#include "gateway/scratch.h"
 #include "gateway/upstream/pool.h"
 #include "gateway/usage/meter.h"
 #include "gateway/view.h"
@@ -50,6 +51,7 @@ struct Tools {
   telemetry::AccessLog* access_log;  // null: none
   std::size_t shard;
   http::DateText& date;
+  Scratches& scratches;
   Mirrors& mirrors;
 };
 

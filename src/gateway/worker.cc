@@ -16,8 +16,8 @@ Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& re
       bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
       probe_(registry, shard),
       mirrors_(loop_, upstream_),
-      tools_{loop_,   config_, clock,      random_, upstream_, picker_, prompts_,
-             bodies_, probe_,  access_log, shard,   date_,     mirrors_},
+      tools_{loop_,   config_, clock,      random_, upstream_, picker_,    prompts_,
+             bodies_, probe_,  access_log, shard,   date_,     scratches_, mirrors_},
       view_(std::make_shared<const View>()),
       thread_([this] { loop_.run(); }) {}
 

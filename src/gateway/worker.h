@@ -54,6 +54,7 @@ class Worker {
   dialect::BodyReader bodies_;
   Probe probe_;
   http::DateText date_;
+  Scratches scratches_;
   Mirrors mirrors_;
   Tools tools_;
   std::shared_ptr<const View> view_;
