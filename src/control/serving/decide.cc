@@ -120,6 +120,25 @@ void want_children(const Kinds& kinds, const State& state, const InferenceServic
   }
 }
 
+// In KServe's words: that the service has become ready, that it no longer is; and why nothing can be made of
+// it.
+void say_changes(const Object& object, const Json& after, const Outlook& outlook, Decision& decision) {
+  const auto note = [&](bool good, const char* reason, const std::string& message) {
+    auto event = good ? cluster::normal(object, reason, message) : cluster::warning(object, reason, message);
+    decision.events.push_back(std::move(event).from("v1beta1Controllers"));
+  };
+  const std::string title = object.kind() + " [" + object.name() + "]";
+  const bool was = resource::condition_is_true(object.json(), "Ready");
+  const bool is = resource::condition_is_true(after, "Ready");
+  if (is && !was) note(true, "InferenceServiceReady", title + " is Ready");
+  if (was && !is) note(false, "InferenceServiceNotReady", title + " is no longer Ready");
+  if (!outlook.broken) return;
+  const char* type = is_llm(object) ? "MainWorkloadReady" : "PredictorReady";
+  const Json* told = resource::condition(object.json(), type);
+  const std::string why = describe(*outlook.broken);
+  if (told == nullptr || resource::text(*told, "message") != why) note(false, "InvalidPredictorSpec", why);
+}
+
 }  // namespace
 
 Kinds Kinds::find() {
@@ -168,6 +187,7 @@ Decision decide(const Kinds& kinds, const State& state, const Settings& settings
   if (before == nullptr || !resource::same_content(*before, status)) {
     Json document = state.written == nullptr ? object.json() : state.written->json();
     document["status"] = std::move(status);
+    say_changes(object, document, plan.outlook, decision);
     decision.actions.push_back(
         Action::update_status(is_llm(object) ? *kinds.llm_service : *kinds.service, std::move(document)));
   }

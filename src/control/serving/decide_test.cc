@@ -45,6 +45,7 @@ class World {
   explicit World(Json service) : service_(std::move(service)) {}
 
   Settings settings;
+  std::vector<std::string> events;  // that were said
 
   loop::Decision decide() {
     State state;
@@ -67,6 +68,8 @@ class World {
     int changes = 0;
     for (int round = 0; round < 10; ++round) {
       const loop::Decision decision = decide();
+      for (const cluster::EventNote& event : decision.events)
+        events.push_back(event.type + " " + event.message);
       if (decision.actions.empty()) return changes;
       for (const loop::Action& action : decision.actions) changes += apply(action);
     }
@@ -166,6 +169,11 @@ TEST(Serving, BecomesReadyWithItsDeploymentAndItsIngress) {
   });
   world.settle();
   EXPECT_EQ(world.condition("Ready"), "True ");
+  EXPECT_EQ(world.events, std::vector<std::string>{"Normal InferenceService [qwen-chat] is Ready"});
+  world.change("Deployment/qwen-chat-predictor",
+               [](Json& json) { json["status"]["conditions"][0]["status"] = "False"; });
+  world.settle();
+  EXPECT_EQ(world.events.back(), "Warning InferenceService [qwen-chat] is no longer Ready");
 }
 
 TEST(Serving, LeavesReplicasToTheAutoscalerAndRepairsTheRest) {
@@ -367,7 +375,8 @@ TEST(LlmServing, WhatCannotBeRunIsRefused) {
             "spec.model.lora.adapters[0].uri is no pvc://claim/folder, from where adapters are served here");
   EXPECT_NE(verdict([](Json& json) { json["spec"]["model"].erase("uri"); }), "accepted");
   EXPECT_NE(verdict([](Json& json) { json["spec"]["template"]["volumes"] = "none"; }), "accepted");
-  EXPECT_NE(verdict([](Json& json) { json["spec"]["template"]["containers"][0]["volumeMounts"] = 1; }), "accepted");
+  EXPECT_NE(verdict([](Json& json) { json["spec"]["template"]["containers"][0]["volumeMounts"] = 1; }),
+            "accepted");
 }
 
 TEST(Serving, WhatNothingCanBeMadeOfIsSaidAndLeavesAloneWhatRuns) {
@@ -377,6 +386,8 @@ TEST(Serving, WhatNothingCanBeMadeOfIsSaidAndLeavesAloneWhatRuns) {
   EXPECT_EQ(world.settle(), 0);
   EXPECT_TRUE(world.has("Deployment/llama-predictor"));
   EXPECT_EQ(world.condition("PredictorReady"), "False InvalidPredictorSpec");
+  ASSERT_EQ(world.events.size(), 1u);
+  EXPECT_NE(world.events[0].find("which no ServingRuntime supports"), std::string::npos);
   world.service()["spec"]["predictor"]["model"]["modelFormat"]["name"] = "vllm";
   world.service()["spec"]["predictor"]["model"]["storageUri"] = "s3://bucket/llama";
   EXPECT_EQ(world.settle(), 0);
