@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/rfc3339.h"
+#include "cluster/apply.h"
 #include "control/loop/caches.h"
 #include "control/workload/names.h"
 #include "resource/fields.h"
@@ -55,8 +56,9 @@ Json without_hash(const Json& pod_template) {
 // A Deployment's annotations are its sets' too (change-cause above all), but for those that are about one
 // object.
 bool is_shared(const std::string& annotation) {
-  return annotation != "kubectl.kubernetes.io/last-applied-configuration" && annotation != kRevision &&
-         annotation != kRevisionHistory && annotation != kDesiredReplicas && annotation != kMaxReplicas;
+  return annotation != "kubectl.kubernetes.io/last-applied-configuration" &&
+         annotation != cluster::kOriginAnnotation && annotation != cluster::kDigestAnnotation &&
+         annotation != kRevision && annotation != kRevisionHistory && annotation != kDesiredReplicas && annotation != kMaxReplicas;
 }
 
 bool shares_annotations(const Object& set, const Object& deployment) {

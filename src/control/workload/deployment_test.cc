@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "cluster/apply.h"
 #include "control/workload/test_objects.h"
 #include "resource/fields.h"
 
@@ -185,9 +186,13 @@ TEST(Deployment, SaysWhatItScalesAndWhy) {
   EXPECT_EQ(first.actions[0].done->reason, "ScalingReplicaSet");
   EXPECT_TRUE(first.actions[0].done->message.ends_with(" from 0 to 3")) << first.actions[0].done->message;
   world.settle();
-  world.edit([](Json& json) { json["metadata"]["annotations"]["kubernetes.io/change-cause"] = "bigger"; });
+  world.edit([](Json& json) {
+    json["metadata"]["annotations"]["kubernetes.io/change-cause"] = "bigger";
+    json["metadata"]["annotations"][std::string(cluster::kOriginAnnotation)] = "/a.yaml";  // the Deployment alone
+  });
   world.settle();
   EXPECT_EQ(world.annotation_of("vllm:1", "kubernetes.io/change-cause"), "bigger");
+  EXPECT_EQ(world.annotation_of("vllm:1", cluster::kOriginAnnotation), "");
 }
 
 TEST(Deployment, ScalesWithoutANewSet) {
