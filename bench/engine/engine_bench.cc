@@ -39,11 +39,11 @@ constexpr std::size_t kAdapters = 10;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct Options {
-  std::size_t threads = 0, rounds = 5, prompt = 64, prefill = 512;
+  std::size_t threads = 0, rounds = 5, prompt = 16, prefill = 512;
   std::string folder, blas, quantization = "none";
   std::vector<std::size_t> ranks = {8, 16};
   std::size_t layers = 16;
-  bool keep = false;
+  std::vector<std::string> only = {"decode", "adapters", "prefill"};
 };
 
 // Median, lowest and highest of some rounds.
@@ -263,9 +263,13 @@ int run(const Options& o) {
               since(start));
   ops::Pool pool(model.threads());
   Batch(model, 1, 1, 1, false).step();  // pages of the file are in memory now
-  decode(model, o, pool, shape);
-  for (const std::size_t rank : o.ranks) adapters(model, o, o.folder, rank);
-  prefill(model, o, pool, shape);
+  const auto wanted = [&](const char* part) {
+    return std::find(o.only.begin(), o.only.end(), part) != o.only.end();
+  };
+  if (wanted("decode")) decode(model, o, pool, shape);
+  for (const std::size_t rank : wanted("adapters") ? o.ranks : std::vector<std::size_t>())
+    adapters(model, o, o.folder, rank);
+  if (wanted("prefill")) prefill(model, o, pool, shape);
   return 0;
 }
 
@@ -281,6 +285,8 @@ int main(int argc, char** argv) {
   app.add_option("--prefill", o.prefill, "tokens of the prompt that is timed");
   app.add_option("--layers", o.layers, "fewer for a quick look");
   app.add_option("--ranks", o.ranks, "of the adapters");
+  app.add_option("--only", o.only, "some of decode, adapters and prefill")
+      ->check(CLI::IsMember({"decode", "adapters", "prefill"}));
   app.add_option("--blas", o.blas, "a libopenblas to hold prefill against");
   app.add_option("--quantization", o.quantization)->check(CLI::IsMember({"none", "int8"}));
   app.add_option("--folder", o.folder, "keep the model there and use it again; default: a temporary one");

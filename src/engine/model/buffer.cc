@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
+#include <string>
 #include <utility>
 
 namespace tidegate::model {
@@ -38,6 +40,13 @@ Buffer::~Buffer() {
   if (data_) ::munmap(data_, bytes_);
 }
 
+void forget_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<std::uintptr_t>(std::max(::sysconf(_SC_PAGESIZE), 1L));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 std::size_t memory_limit() {
   const auto pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
   std::size_t limit =
@@ -46,6 +55,15 @@ std::size_t memory_limit() {
   std::size_t most = 0;
   if (group >> most && most > 0) limit = std::min(limit, most);  // "max" is no number
   return limit;
+}
+
+std::size_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("MemAvailable:"))
+      return std::min<std::size_t>(std::stoull(line.substr(13)) << 10, memory_limit());
+  }
+  return 0;
 }
 
 }  // namespace tidegate::model

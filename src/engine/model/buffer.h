@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "base/result.h"
 
@@ -30,7 +31,13 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
+// Gives back the memory of a mapped file's pages that lie wholly in `bytes`; they are read again if touched.
+void forget_pages(std::span<const std::byte> bytes);
+
 // Bytes of memory the machine has, or its control group may use.
 std::size_t memory_limit();
+
+// Bytes that can be had without pushing others out, as the kernel reckons.
+std::size_t available_memory();
 
 }  // namespace tidegate::model

@@ -14,6 +14,10 @@ using weights::DType;
 using weights::Projection;
 using weights::Tensor;
 
+// Models from this size on are copied into large pages if memory allows: a step walks through all of them,
+// and with the file's small pages the processor looks up addresses for a good part of that time.
+constexpr std::size_t kCopied = std::size_t{256} << 20;
+
 std::optional<ops::Format> format_of(DType dtype) {
   switch (dtype) {
     case DType::kF32:
@@ -38,20 +42,25 @@ void quantise_row(const float* row, std::size_t count, std::int8_t* to, float& s
 
 class Loader {
  public:
-  Loader(NetworkWeights& out, Precision precision, ops::Pool& pool)
-      : out_(out), precision_(precision), pool_(pool) {}
+  Loader(NetworkWeights& out, Precision precision, ops::Pool& pool, bool copies)
+      : out_(out), precision_(precision), pool_(pool), copies_(copies) {}
 
   Result<ops::Matrix> matrix(const std::string& name, std::size_t rows, std::size_t columns) {
     auto tensor = find(name, {rows, columns});
     if (!tensor) return tl::unexpected(std::move(tensor.error()));
     ops::Matrix m{*format_of((*tensor)->dtype), (*tensor)->data.data(), nullptr, rows, columns};
     if (precision_ == Precision::kInt8) return quantised(m, **tensor);
-    const std::size_t element = ops::format_bytes(m.format);
-    if (reinterpret_cast<std::uintptr_t>(m.data) % element != 0) {
+    const bool misaligned = reinterpret_cast<std::uintptr_t>(m.data) % ops::format_bytes(m.format) != 0;
+    if (misaligned || copies_) {
       auto copy = Buffer::make((*tensor)->data.size());
       if (!copy) return tl::unexpected(std::move(copy.error()));
-      std::memcpy(copy->data(), m.data, (*tensor)->data.size());
-      m.data = copy->data();
+      auto* to = static_cast<std::byte*>(copy->data());
+      pool_.run((*tensor)->data.size(), std::size_t{8} << 20,
+                [&](std::size_t from, std::size_t end, ops::Scratch&) {
+                  std::memcpy(to + from, (*tensor)->data.data() + from, end - from);
+                });
+      forget_pages((*tensor)->data);
+      m.data = to;
       out_.copies.push_back(std::move(*copy));
     }
     return m;
@@ -112,6 +121,7 @@ class Loader {
   NetworkWeights& out_;
   Precision precision_;
   ops::Pool& pool_;
+  bool copies_;
 };
 
 Result<void> load_layer(Loader& loader, const weights::ModelConfig& config, std::size_t index,
@@ -163,7 +173,8 @@ Result<NetworkWeights> load_weights(weights::ModelConfig config, weights::Checkp
   out.config = std::move(config);
   out.checkpoint = std::make_shared<const weights::Checkpoint>(std::move(checkpoint));
   const auto& c = out.config;
-  Loader loader(out, precision, pool);
+  const std::size_t bytes = out.checkpoint->bytes();
+  Loader loader(out, precision, pool, bytes >= kCopied && bytes < available_memory() / 2);
   const std::size_t parts = c.layers + 1;
   auto embedding = loader.matrix("model.embed_tokens.weight", c.vocabulary, c.hidden);
   if (!embedding) return tl::unexpected(std::move(embedding.error()));

@@ -1,7 +1,8 @@
 // The weights of a transformer, ready to compute with.
 //
-// Matrices in bf16, f16 or f32 are used where the file has them, mapped and shared; only what is misaligned
-// or to be quantised is copied. Norms and biases are widened to floats.
+// Matrices in bf16, f16 or f32 are used where the file has them, mapped and shared; what is misaligned or to
+// be quantised is copied, and all of a large model where memory allows. Norms and biases are widened to
+// floats.
 //
 // Thread: immutable once loaded.
 

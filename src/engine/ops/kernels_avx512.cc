@@ -18,9 +18,7 @@ namespace tidegate::ops {
 namespace {
 
 constexpr std::size_t kLanes = 16, kWidest = 7;
-constexpr std::size_t rows_beside(std::size_t inputs) {
-  return inputs == 1 ? 4 : inputs <= 3 ? 8 : inputs == 4 ? 6 : inputs == 5 ? 5 : 4;
-}
+constexpr std::size_t rows_beside(std::size_t inputs) { return inputs == 4 ? 6 : 4; }
 
 struct Vec {
   __m512 v;

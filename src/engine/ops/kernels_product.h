@@ -72,14 +72,7 @@ inline Vec load_part(const typename As::Type* p, std::size_t count) {
 template <typename As, std::size_t R, std::size_t C>
 inline void accumulate(const typename As::Type* w, std::size_t w_stride, const float* x, std::size_t x_stride,
                        std::size_t count, std::size_t ahead, Vec (&acc)[R][C]) {
-  std::size_t k = 0;
-  constexpr std::size_t kLine = 64 / sizeof(typename As::Type);
-  for (; k + kLanes <= count; k += kLanes) {
-    if (ahead > 0 && k % kLine == 0) {
-      TG_UNROLL
-      for (std::size_t r = 0; r < R; ++r)
-        __builtin_prefetch(reinterpret_cast<const char*>(w + r * w_stride + k) + ahead, 0, 2);
-    }
+  const auto step = [&](std::size_t k) {
     Vec inputs[C];
     TG_UNROLL
     for (std::size_t c = 0; c < C; ++c) inputs[c] = load(x + c * x_stride + k);
@@ -89,7 +82,20 @@ inline void accumulate(const typename As::Type* w, std::size_t w_stride, const f
       TG_UNROLL
       for (std::size_t c = 0; c < C; ++c) acc[r][c] = fma(row, inputs[c], acc[r][c]);
     }
+  };
+  std::size_t k = 0;
+  constexpr std::size_t kLine = 64 / sizeof(typename As::Type),
+                        kSteps = kLine / kLanes < 4 ? kLine / kLanes : 4;
+  for (; k + kSteps * kLanes <= count; k += kSteps * kLanes) {
+    if (ahead > 0) {
+      TG_UNROLL
+      for (std::size_t r = 0; r < R; ++r)
+        __builtin_prefetch(reinterpret_cast<const char*>(w + r * w_stride + k) + ahead, 0, 2);
+    }
+    TG_UNROLL
+    for (std::size_t i = 0; i < kSteps; ++i) step(k + i * kLanes);
   }
+  for (; k + kLanes <= count; k += kLanes) step(k);
   if (k < count) {
     Vec inputs[C];
     TG_UNROLL
@@ -136,8 +142,10 @@ inline void tile(const typename As::Type* w, std::size_t w_stride, const float* 
 
 // Rows and columns that are worked on at a time: the inputs' columns stay in the first-level cache for all
 // the rows, the rows in the second for all the inputs.
-constexpr std::size_t kBlockRows = 48, kChunk = 512;
-// How far ahead weights are asked for.
+constexpr std::size_t kBlockRows = 48, kBlockBytes = std::size_t{256} << 10, kChunk = 512;
+// Blocks are multiples of this many rows, and so of all that rows_beside() gives.
+constexpr std::size_t kRowsUnit = 12;
+// How many rows ahead weights are asked for.
 constexpr std::size_t kAheadRows = 16;
 
 // The weight rows [begin, end), at most kBlockRows, by C inputs.
@@ -176,11 +184,14 @@ inline void blocks(const Matrix& w, std::size_t begin, std::size_t end, const fl
                    std::size_t count, float* y, std::size_t y_stride, float* sums) {
   // Even parts: nine inputs are five and four, not eight and one.
   const std::size_t parts = (count + kWidest - 1) / kWidest;
-  for (std::size_t n = begin; n < end; n += kBlockRows) {
-    const std::size_t to = end - n < kBlockRows ? end : n + kBlockRows;
+  const std::size_t row_bytes = w.columns * sizeof(typename As::Type);
+  std::size_t rows = kBlockBytes / row_bytes / kRowsUnit * kRowsUnit;
+  rows = rows < kRowsUnit ? kRowsUnit : rows > kBlockRows ? kBlockRows : rows;
+  for (std::size_t n = begin; n < end; n += rows) {
+    const std::size_t to = end - n < rows ? end : n + rows;
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t first = part * count / parts, c = (part + 1) * count / parts - first;
-      const std::size_t ahead = part > 0 ? 0 : kAheadRows * w.columns * sizeof(typename As::Type);
+      const std::size_t ahead = part > 0 ? 0 : (rows < kAheadRows ? rows : kAheadRows) * row_bytes;
       block_of<As>(c, w, n, to, x + first * x_stride, x_stride, y + first * y_stride, y_stride, ahead, sums);
     }
   }

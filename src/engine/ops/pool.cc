@@ -18,8 +18,8 @@ inline void relax() {
 
 }  // namespace
 
-Pool::Pool(std::size_t threads) {
-  threads = std::max<std::size_t>(threads, 1);
+Pool::Pool(std::size_t threads) : shares_(std::max<std::size_t>(threads, 1)) {
+  threads = shares_.size();
   for (std::size_t i = 0; i < threads; ++i) scratch_.push_back(std::make_unique<Scratch>());
   // Threads inherit the mask: signals are for whoever waits for them, never for one of the team.
   sigset_t all, before;
@@ -37,15 +37,19 @@ Pool::~Pool() {
 }
 
 void Pool::dispatch(std::size_t count, std::size_t grain, void* context, Call call) {
-  count_ = count;
+  // Shares are whole pieces, so that callers find the cuts they chose.
+  const std::size_t pieces = (count + grain - 1) / grain;
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    shares_[i].next.store(pieces * i / shares_.size() * grain, std::memory_order_relaxed);
+    shares_[i].end = std::min(pieces * (i + 1) / shares_.size() * grain, count);
+  }
   grain_ = grain;
   context_ = context;
   call_ = call;
-  next_.store(0, std::memory_order_relaxed);
   busy_.store(static_cast<std::uint32_t>(team_.size()), std::memory_order_relaxed);
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
-  take_pieces(*scratch_[0]);
+  take_pieces(0);
   int spins = 0;
   for (std::uint32_t left = busy_.load(std::memory_order_acquire); left != 0;
        left = busy_.load(std::memory_order_acquire)) {
@@ -57,11 +61,14 @@ void Pool::dispatch(std::size_t count, std::size_t grain, void* context, Call ca
   }
 }
 
-void Pool::take_pieces(Scratch& scratch) {
-  for (;;) {
-    const std::size_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= count_) return;
-    call_(context_, begin, std::min(begin + grain_, count_), scratch);
+void Pool::take_pieces(std::size_t index) {
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    Share& share = shares_[(index + i) % shares_.size()];
+    for (;;) {
+      const std::size_t begin = share.next.fetch_add(grain_, std::memory_order_relaxed);
+      if (begin >= share.end) break;
+      call_(context_, begin, std::min(begin + grain_, share.end), *scratch_[index]);
+    }
   }
 }
 
@@ -80,7 +87,7 @@ void Pool::work(std::size_t index) {
     // A new task is never posted before all have finished the last one, so exactly one epoch has passed.
     ++seen;
     if (ending_.load(std::memory_order_relaxed)) return;
-    take_pieces(*scratch_[index]);
+    take_pieces(index);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }
 }

@@ -1,8 +1,9 @@
 // A fixed team of threads for one computation at a time.
 //
-// run() splits a range into pieces that the threads, the caller among them, take one after another until none
-// is left; it returns when all are done. Between calls the others spin for a moment and then sleep, so that a
-// stream of small matrix products costs no wake-ups and an idle engine costs no processor.
+// run() gives each thread, the caller among them, an even share of a range, which it takes piece by piece in
+// order, so that what is read ahead at the end of a piece is the next one's; who is done helps the others. It
+// returns when all are done. Between calls the others spin for a moment and then sleep, so that a stream of
+// small matrix products costs no wake-ups and an idle engine costs no processor.
 //
 // Thread: run() from one thread at a time, always the same one. A piece must not call run().
 
@@ -47,17 +48,23 @@ class Pool {
 
   void dispatch(std::size_t count, std::size_t grain, void* context, Call call);
   void work(std::size_t index);
-  void take_pieces(Scratch& scratch);
+  void take_pieces(std::size_t index);
+
+  // One thread's share of the task.
+  struct alignas(64) Share {
+    std::atomic<std::size_t> next{0};  // first piece nobody has taken
+    std::size_t end = 0;
+  };
 
   // The task, written by run() before `epoch_` moves and read by the others after it did.
-  std::size_t count_ = 0, grain_ = 1;
+  std::size_t grain_ = 1;
   void* context_ = nullptr;
   Call call_ = nullptr;
 
   alignas(64) std::atomic<std::uint32_t> epoch_{0};  // moves when there is a task, or the end
-  alignas(64) std::atomic<std::size_t> next_{0};     // first piece nobody has taken
   alignas(64) std::atomic<std::uint32_t> busy_{0};   // others that have not finished the task
   std::atomic<bool> ending_{false};
+  std::vector<Share> shares_;
   std::vector<std::unique_ptr<Scratch>> scratch_;  // one per thread, the caller's first
   std::vector<std::thread> team_;
 };
