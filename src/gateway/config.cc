@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/ascii.h"
+#include "gateway/picker_config.h"
 #include "net/address.h"
 
 namespace tidegate::gateway {
@@ -186,6 +187,29 @@ std::vector<Field> make_fields() {
              [](Config& c) -> auto& { return c.admit.waiting_threshold; }),
       number("--saturated-kv", "KV cache use, 0 to 1, that counts an endpoint as full",
              [](Config& c) -> auto& { return c.admit.kv_threshold; }),
+      {"--picker-config", "path",
+       "EndpointPickerConfig: weights and plugins of the picker; --weight flags behind it go on from there",
+       [](Config& c, std::string_view text) -> Result<void> {
+         if (text.empty()) return {};
+         const Result<PickerConfig> read = load_picker_config(std::string(text));
+         if (!read) return tl::unexpected(read.error());
+         read->apply(c.pick);
+         c.picker_config = text;
+         return {};
+       },
+       [](const Config& c) { return c.picker_config; }},
+      {"--session-affinity", "text",
+       "none, header, cookie or id: requests of one session go to one endpoint; =NAME for another header or cookie",
+       [](Config& c, std::string_view text) -> Result<void> {
+         const Result<pick::Session> session = parse_session(text);
+         if (!session) return tl::unexpected(session.error());
+         c.pick.session = *session;
+         if (session->by != pick::SessionBy::kNothing && c.pick.weights.session == 0)
+           c.pick.weights.session = 3;
+         c.session_affinity = text;
+         return {};
+       },
+       [](const Config& c) { return c.session_affinity; }},
       number("--weight-queue", "picker: weight of few waiting requests",
              [](Config& c) -> auto& { return c.pick.weights.queue; }),
       number("--weight-running", "picker: weight of few running requests",
@@ -199,6 +223,10 @@ std::vector<Field> make_fields() {
       number("--weight-prefix",
              "picker: weight of holding the prompt's beginning in the KV cache; 0 switches the index off",
              [](Config& c) -> auto& { return c.pick.weights.prefix; }),
+      number("--weight-tokens", "picker: weight of little prompt to compute before the answer can begin",
+             [](Config& c) -> auto& { return c.pick.weights.tokens; }),
+      number("--weight-session", "picker: weight of being the session's home",
+             [](Config& c) -> auto& { return c.pick.weights.session; }),
       number("--affinity-load-max",
              "picker: an endpoint with more than this times the mean load, and the slack, gets no credit for "
              "adapters and prompts that it holds",

@@ -42,6 +42,8 @@ struct Config {
 
   fleet::Options fleet;
   pick::Settings pick;
+  std::string picker_config;     // a path, read when it is set
+  std::string session_affinity = "none";  // as written
   std::size_t prefix_blocks_max = std::size_t{1} << 20;
   admit::Limits admit;
 };

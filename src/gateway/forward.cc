@@ -12,6 +12,7 @@
 
 #include "gateway/dialect/edit.h"
 #include "gateway/request_head.h"
+#include "gateway/session_affinity.h"
 #include "gateway/walk.h"
 
 namespace tidegate::gateway {
@@ -20,6 +21,9 @@ namespace {
 // Of a 400, when it may be about what we added; and of a 503 that another endpoint will make good.
 constexpr std::size_t kRefusalBytesMax = 64 * 1024;
 constexpr std::size_t kTriesMax = 8;
+
+// A prompt is counted up to here.
+constexpr std::size_t kPromptBytesMax = std::size_t{1} << 30;
 
 // Where the request has been already.
 struct Tried {
@@ -43,7 +47,7 @@ Error no_endpoint(Walk& walk) {
 
 // Asks the index how much of the prompt each endpoint holds. False if that is not worth it.
 bool look_up_prompt(Walk& walk) {
-  const pick::Settings& settings = walk.tools.picker.settings();
+  const pick::Settings& settings = walk.live->picking;
   if (!dialect::has_cached_prompt(walk.api) || settings.weights.prefix == 0) return false;
   const std::string_view prompt = walk.facts.prompt.of(walk.request.body);
   if (prompt.empty() || prompt.size() < settings.prefix_prompt_bytes_min) return false;
@@ -54,27 +58,36 @@ bool look_up_prompt(Walk& walk) {
   return true;
 }
 
-// The prompt goes where the picker says.
-void note_prompt(Walk& walk, const fleet::Live& live) {
-  pick::PromptLookup& prompts = walk.tools.prompts;
-  walk.tools.probe.prefix(walk.live->service, prompts.prompt_bytes(), prompts.held_bytes(live.prefix_id()));
-  prompts.sent_to(live.prefix_id());
-}
-
 // The best endpoint that has not been tried. Null if there is none.
-fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, bool looked_up) {
+fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
   Tools& tools = walk.tools;
   const TimePoint now = tools.loop.now();
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
+  const bool looked_up = look_up_prompt(walk);
+  const SessionHome session(walk);
   std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
   facts.resize(endpoints.size());
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     endpoints[i]->observe(adapter, now, facts[i]);
     facts[i].prefix_bytes = looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
+    facts[i].session = session.any() && session.is(*endpoints[i]);
     facts[i].tried = tried.count > 0 && tried.contains(endpoints[i].get());
   }
-  const pick::Ranking ranking = tools.picker.rank({walk.criticality}, tools.random, 1);
-  return ranking.empty() ? nullptr : endpoints[ranking.at(0)].get();
+  const auto prompt_bytes = static_cast<std::uint32_t>(
+      dialect::has_cached_prompt(walk.api) ? std::min<std::size_t>(walk.facts.prompt.size(), kPromptBytesMax)
+                                           : 0);
+  const pick::PickRequest request{walk.criticality, prompt_bytes, &walk.live->picking};
+  const pick::Ranking ranking = tools.picker.rank(request, tools.random, 1);
+  if (ranking.empty()) return nullptr;
+  fleet::Live& live = *endpoints[ranking.at(0)];
+  const std::uint32_t held = looked_up ? tools.prompts.held_bytes(live.prefix_id()) : 0;
+  walk.prefill_bytes = prompt_bytes - std::min(held, prompt_bytes);
+  if (looked_up) {
+    tools.probe.prefix(walk.live->service, prompt_bytes, held);
+    tools.prompts.sent_to(live.prefix_id());
+  }
+  session.sent_to(live);
+  return &live;
 }
 
 // Uses the facts that choose() has just gathered.
@@ -169,7 +182,7 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   while (true) {
     const dialect::EngineTraits traits = live.traits().load();
     answer.injected = prepare(walk, traits, out);
-    answer.dispatch = Dispatch(live);
+    answer.dispatch = Dispatch(live, walk.prefill_bytes);
     answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address());
     if (!answer.connection) {
       Result<std::unique_ptr<upstream::Connection>> made =
@@ -221,8 +234,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   Tried tried;
   Error last;
   while (true) {
-    const bool looked_up = look_up_prompt(walk);
-    fleet::Live* live = choose(walk, tried, adapter, looked_up);
+    fleet::Live* live = choose(walk, tried, adapter);
     if (tried.count == 0) {
       if (Result<void> admitted = admit(walk); !admitted) co_return tl::unexpected(admitted.error());
     }
@@ -230,7 +242,6 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     walk.endpoint = live->address_text();
     walk.flags = walk.reason = {};
     if (adapter != pick::kNoAdapter) live->cell().residency().touch(adapter, tools.loop.now());
-    if (looked_up) note_prompt(walk, *live);
     tools.probe.pick(live->key(), walk.live->service, live->address_text());
     const Result<void> answered = co_await attempt(walk, *live, answer);
     if (!answered) answer = Answer();  // it counts on that endpoint no more

@@ -174,7 +174,7 @@ void Gateway::State::compile_now() {
 }
 
 void Gateway::State::publish() {
-  View view = view_of(snapshot, fleet);
+  View view = view_of(snapshot, fleet, config.pick);
   view.tls = tls;
   for (const std::unique_ptr<Worker>& worker : workers) worker->set(view);
 }

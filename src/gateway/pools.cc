@@ -9,12 +9,16 @@
 
 #include "base/ascii.h"
 #include "gateway/snapshot.h"
+#include "http/head.h"
 #include "net/address.h"
 #include "resource/inference_model.h"
 #include "resource/inference_pool.h"
 
 namespace tidegate::gateway {
 namespace {
+
+// As much as a held prompt.
+constexpr float kSessionWeight = 3;
 
 std::string title_of(std::string_view group, const std::string& namespace_, const std::string& name) {
   return "InferencePool." + std::string(group) + " " + namespace_ + "/" + name;
@@ -42,12 +46,51 @@ std::string address_of(const std::string& ip, std::uint16_t port) {
   return (six ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
 }
 
-void add_endpoint(Pool& pool, std::string address, const ServingPod* pod) {
+// Whether the pod serves this one of its pool's ports.
+bool is_active(const ServingPod& pod, std::uint16_t port) {
+  const auto& annotations = pod.pod.metadata.annotations;
+  const auto listed = annotations.find(std::string(kActivePortsAnnotation));
+  if (listed == annotations.end()) return true;
+  bool active = false;
+  http::for_each_in_list(listed->second,
+                         [&](std::string_view item) { active |= item == std::to_string(port); });
+  return active;
+}
+
+// What cannot be read is as if it were not there, and is told in the pool's condition.
+Picking picking_of(const resource::InferencePool& spec, const ObjectPtr& object) {
+  Picking picking;
+  picking.without_prefixes = spec.routing_strategy == "DEFAULT";
+  const auto& annotations = object->metadata().annotations;
+  const auto read = [&](std::string_view name, auto parse, auto& into) {
+    const auto found = annotations.find(std::string(name));
+    if (found == annotations.end()) return;
+    auto parsed = parse(found->second);
+    if (parsed) {
+      into = *std::move(parsed);
+    } else {
+      picking.problem.append(picking.problem.empty() ? "" : "; ")
+          .append("annotation ")
+          .append(name)
+          .append(" ");
+      picking.problem += parsed.error().message;
+    }
+  };
+  read(
+      kPickerConfigAnnotation, [](const std::string& text) { return read_picker_config("line", text); },
+      picking.config);
+  read(
+      kSessionAnnotation, [](const std::string& text) { return parse_session(text); }, picking.session);
+  return picking;
+}
+
+void add_endpoint(Pool& pool, std::string address, const ServingPod* pod, std::size_t rank = 0) {
   Endpoint endpoint;
   endpoint.key = pool.id + " " + address;
   endpoint.address = std::move(address);
   if (pod != nullptr) {
     endpoint.pod = pod->name;
+    endpoint.name = rank == 0 ? pod->name : pod->name + "-rank-" + std::to_string(rank);
     endpoint.max_loras = pod->max_loras;
   }
   pool.endpoints.push_back(std::move(endpoint));
@@ -86,12 +129,15 @@ Pool pool_of(const resource::InferencePool& spec, const ObjectPtr& object,
       sticky != annotations.end()) {
     pool.sticky_header = ascii::to_lower(ascii::trim(sticky->second));
   }
+  pool.picking = picking_of(spec, object);
   if (!enabled) return pool;
   for (const ServingPod& pod : pods) {
     if (pod.pod.metadata.namespace_ != pool.namespace_ || !spec.selects_pod(pod.pod.metadata.labels))
       continue;
-    for (const std::uint16_t port : spec.target_ports)
-      add_endpoint(pool, address_of(pod.pod.status.pod_ip, port), &pod);
+    for (std::size_t rank = 0; rank < spec.target_ports.size(); ++rank) {
+      const std::uint16_t port = spec.target_ports[rank];
+      if (is_active(pod, port)) add_endpoint(pool, address_of(pod.pod.status.pod_ip, port), &pod, rank);
+    }
   }
   for (const std::string& address : spec.endpoints) add_endpoint(pool, address, nullptr);
   sort_endpoints(pool);
@@ -99,6 +145,16 @@ Pool pool_of(const resource::InferencePool& spec, const ObjectPtr& object,
 }
 
 }  // namespace
+
+pick::Settings Picking::over(pick::Settings settings) const {
+  if (config) config->apply(settings);
+  if (without_prefixes) settings.weights.prefix = 0;
+  if (session) {
+    settings.session = *session;
+    if (settings.weights.session == 0) settings.weights.session = kSessionWeight;
+  }
+  return settings;
+}
 
 std::int64_t unix_seconds(std::string_view text) {
   // Positions of the six numbers in "2026-11-21T21:40:18".

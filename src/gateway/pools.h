@@ -14,11 +14,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gateway/finding.h"
+#include "gateway/picker_config.h"
 #include "gateway/rewrite/model_table.h"
 #include "resource/core.h"
 #include "resource/endpoint_slice.h"
@@ -33,7 +35,18 @@ struct Endpoint {
   std::string key;      // pool id + " " + address: the same endpoint of the same pool in every snapshot
   std::string address;  // "10.0.0.5:8000", IPv6 in brackets
   std::string pod;      // "namespace/name"; empty if the pool lists addresses
+  std::string name;     // the pod's, with "-rank-1" for the second of several ports; else the address
   std::uint32_t max_loras = 0;  // from the pod's --max-loras; 0 if not said
+};
+
+// What a pool says of how its endpoints are picked; the gateway's own settings hold for the rest.
+struct Picking {
+  std::optional<PickerConfig> config;
+  std::optional<pick::Session> session;
+  bool without_prefixes = false;  // routing-strategy: DEFAULT
+  std::string problem;            // an annotation that could not be read, which counts as absent
+
+  pick::Settings over(pick::Settings settings) const;
 };
 
 struct Pool {
@@ -50,11 +63,19 @@ struct Pool {
   std::int64_t created = 0;         // Unix seconds
   bool http2 = false;               // appProtocol kubernetes.io/h2c
   bool enabled = true;              // false: switched off by ASMMeshConfig; has no endpoints
-  std::string sticky_header;        // lower case; models are drawn by a hash of its value; empty: per request
+  Picking picking;
+  std::string sticky_header;  // lower case; models are drawn by a hash of its value; empty: per request
 };
 
 // On an InferencePool: the header whose value decides the draw.
 inline constexpr std::string_view kStickyHeaderAnnotation = "tidegate.dev/sticky-header";
+
+// An EndpointPickerConfig in YAML.
+inline constexpr std::string_view kPickerConfigAnnotation = "tidegate.dev/picker-config";
+// header, cookie or id, with =NAME where the usual name will not do.
+inline constexpr std::string_view kSessionAnnotation = "tidegate.dev/session-affinity";
+// On a pod: those of the pool's ports that it serves, "8000,8001".
+inline constexpr std::string_view kActivePortsAnnotation = "llm-d.ai/active-ports";
 
 // The pods that may serve: ready, with an address, not leaving.
 struct ServingPod {

@@ -30,9 +30,10 @@ void add_bases(const std::vector<dialect::ServedModel>& models, std::vector<std:
   }
 }
 
-PoolView view_of(const Pool& pool, const fleet::Fleet& fleet) {
+PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settings& picking) {
   PoolView view;
   view.service = pool.name + "." + pool.namespace_;
+  view.picking = pool.picking.over(picking);
   view.prefix_seed = pick::hash_bytes(pool.id, 0);
   std::map<std::string, dialect::ServedModel> served;
   std::vector<std::string> bases;
@@ -62,16 +63,18 @@ std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot) {
   std::vector<fleet::Wanted> wanted;
   for (const Pool& pool : snapshot.pools) {
     for (const Endpoint& endpoint : pool.endpoints) {
-      wanted.push_back({endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference});
+      wanted.push_back(
+          {endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference, endpoint.name});
     }
   }
   return wanted;
 }
 
-View view_of(std::shared_ptr<const Snapshot> snapshot, const fleet::Fleet& fleet) {
+View view_of(std::shared_ptr<const Snapshot> snapshot, const fleet::Fleet& fleet,
+             const pick::Settings& picking) {
   View view;
   view.pools.reserve(snapshot->pools.size());
-  for (const Pool& pool : snapshot->pools) view.pools.push_back(view_of(pool, fleet));
+  for (const Pool& pool : snapshot->pools) view.pools.push_back(view_of(pool, fleet, picking));
   view.snapshot = std::move(snapshot);
   return view;
 }

@@ -14,6 +14,7 @@
 #include "gateway/dialect/answer.h"
 #include "gateway/event_relay.h"
 #include "gateway/request_head.h"
+#include "gateway/session_affinity.h"
 #include "gateway/walk.h"
 
 namespace tidegate::gateway {
@@ -107,6 +108,7 @@ void append_head(std::string& out, Walk& walk, const Answer& answer, http::Frami
   if (!head.find(http::Field::kDate))
     http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   out.append("x-request-id: ").append(walk.request_id).append("\r\n", 2);
+  append_session(out, walk, *answer.live);
   if (framing == http::Framing::kLength) http::append_field(out, "content-length", head.content_length);
   // The answer to HEAD says how long the body would be.
   if (framing == http::Framing::kNone && walk.request.head.method == "HEAD") {
@@ -153,6 +155,7 @@ net::Task<End> relay_body(Walk& walk, Answer& answer, Sink& sink) {
       walk.waiting_on = nullptr;
     }
     if (!done && pieces.empty()) co_return end_of(walk, done.error());
+    answer.dispatch.begun();
     if (counts) {
       for (const std::string_view piece : pieces) walk.meter.on_body(piece, walk.tools.loop.now());
     }
@@ -177,6 +180,7 @@ net::Task<End> relay_events(Walk& walk, Answer& answer, Sink& sink) {
       done = co_await answer.connection->read_body(pieces);
       walk.waiting_on = nullptr;
     }
+    if (!pieces.empty()) answer.dispatch.begun();
     for (const std::string_view piece : pieces) {
       if (!events.feed(piece, walk.tools.loop.now())) co_return End::kEndpointDied;
     }

@@ -32,11 +32,12 @@ std::string picker_note(const ObjectPtr& object) {
 }
 
 // v1alpha1 has one condition for the pool; later versions have an entry per Gateway whose routes name it.
-Finding pool_finding(const ObjectPtr& object, bool enabled, const std::vector<ParentRef>& parents) {
+Finding pool_finding(const ObjectPtr& object, bool enabled, const std::string& problem,
+                     const std::vector<ParentRef>& parents) {
   Finding finding;
   finding.object = object;
   const std::string note = picker_note(object);
-  Condition accepted = {"Accepted", Truth::kTrue, "Accepted", note};
+  Condition accepted = {"Accepted", Truth::kTrue, "Accepted", problem.empty() ? note : problem};
   if (!enabled) {
     accepted = {"Accepted", Truth::kFalse, "NotSupportedByParent",
                 "ASMMeshConfig default has spec.gatewayAPIInferenceExtension.enabled: false; set it to true "
@@ -99,7 +100,8 @@ Compiled compile(const Inputs& inputs) {
     const std::uint32_t index =
         pools.find(version.substr(0, version.find('/')), object->namespace_(), object->name());
     if (index == PoolSet::kNone) continue;
-    compiled.findings.push_back(pool_finding(object, snapshot->pools_enabled, routes.pool_parents[index]));
+    compiled.findings.push_back(pool_finding(object, snapshot->pools_enabled, pools.at(index).picking.problem,
+                                             routes.pool_parents[index]));
   }
   append(compiled.findings, std::move(pools.unreadable));
   append(compiled.findings, std::move(pools.model_findings));

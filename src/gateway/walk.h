@@ -99,8 +99,9 @@ struct Walk {
   upstream::Connection* waiting_on = nullptr;  // aborted when the client leaves
   std::string_view endpoint;                   // that was asked last
   std::uint32_t retries = 0;
-  std::string_view flags;   // Envoy's response flags
-  std::string_view reason;  // our word for a refusal, for the header and the log
+  std::uint64_t prefill_bytes = 0;  // of the prompt, that the endpoint asked last does not hold
+  std::string_view flags;           // Envoy's response flags
+  std::string_view reason;          // our word for a refusal, for the header and the log
   std::uint32_t retry_after_s = 0;
   int status = 0;  // sent to the client
   std::uint64_t bytes_sent = 0;
@@ -125,22 +126,38 @@ struct Walk {
 class Dispatch {
  public:
   Dispatch() = default;
-  explicit Dispatch(fleet::Live& live) : cell_(&live.cell()), ticket_(cell_->dispatch()) {}
-  Dispatch(Dispatch&& other) noexcept : cell_(std::exchange(other.cell_, nullptr)), ticket_(other.ticket_) {}
+  // `prefill_bytes` of its prompt are to be computed there.
+  explicit Dispatch(fleet::Live& live, std::uint64_t prefill_bytes = 0)
+      : cell_(&live.cell()), ticket_(cell_->dispatch()), prefill_bytes_(prefill_bytes) {
+    if (prefill_bytes_ > 0) cell_->add_prefill(prefill_bytes_);
+  }
+  Dispatch(Dispatch&& other) noexcept
+      : cell_(std::exchange(other.cell_, nullptr)),
+        ticket_(other.ticket_),
+        prefill_bytes_(std::exchange(other.prefill_bytes_, 0)) {}
   Dispatch& operator=(Dispatch&& other) noexcept {
     end();
     cell_ = std::exchange(other.cell_, nullptr);
     ticket_ = other.ticket_;
+    prefill_bytes_ = std::exchange(other.prefill_bytes_, 0);
     return *this;
   }
   ~Dispatch() { end(); }
 
+  // The answer's body has begun: the prompt is computed.
+  void begun() {
+    if (prefill_bytes_ > 0) cell_->end_prefill(std::exchange(prefill_bytes_, 0));
+  }
+
  private:
   void end() {
-    if (cell_) std::exchange(cell_, nullptr)->finish(ticket_);
+    if (!cell_) return;
+    begun();
+    std::exchange(cell_, nullptr)->finish(ticket_);
   }
   pick::EndpointCell* cell_ = nullptr;
   pick::EndpointCell::Ticket ticket_ = 0;
+  std::uint64_t prefill_bytes_ = 0;
 };
 
 // An endpoint's answer, its head read.

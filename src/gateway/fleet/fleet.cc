@@ -62,8 +62,8 @@ void Fleet::set(std::span<const Wanted> wanted) {
     if (!address) continue;  // the snapshot has reported it
     const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
     const bool caches = prefixes_ != nullptr && one.scraped;
-    auto live =
-        std::make_shared<Live>(one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot());
+    auto live = std::make_shared<Live>(one.key, *address, slots,
+                                       caches ? prefixes_->add() : pick::PrefixSlot(), one.name);
     auto watched = std::make_shared<Watched>(loop_, std::move(live));
     watched_.emplace(one.key, watched);
     if (one.scraped) tasks_.spawn(watch(watched));

@@ -39,6 +39,7 @@ struct Wanted {
   std::string address;
   std::uint32_t adapter_slots = 0;  // 0: not said
   bool scraped = true;              // an engine; a Service's endpoints are not asked anything
+  std::string name;                 // Live::name
 };
 
 class Fleet {

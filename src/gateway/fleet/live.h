@@ -24,16 +24,21 @@ namespace tidegate::fleet {
 
 class Live {
  public:
-  Live(std::string key, net::Address address, std::uint32_t adapter_slots, pick::PrefixSlot prefixes = {})
+  Live(std::string key, net::Address address, std::uint32_t adapter_slots, pick::PrefixSlot prefixes = {},
+       std::string name = {})
       : key_(std::move(key)),
         address_(address),
         address_text_(address.text()),
+        name_(name.empty() ? address_text_ : std::move(name)),
         cell_(adapter_slots),
         prefixes_(std::move(prefixes)) {}
 
   const std::string& key() const { return key_; }
   const net::Address& address() const { return address_; }
   const std::string& address_text() const { return address_text_; }
+  // The pod's "namespace/name", with "-rank-1" for the second of several ports; the address where there is no
+  // pod.
+  const std::string& name() const { return name_; }
 
   pick::EndpointCell& cell() { return cell_; }
   const pick::EndpointCell& cell() const { return cell_; }
@@ -79,6 +84,7 @@ class Live {
   std::string key_;
   net::Address address_;
   std::string address_text_;
+  std::string name_;
   pick::EndpointCell cell_;
   pick::PrefixSlot prefixes_;
   dialect::AtomicTraits traits_;

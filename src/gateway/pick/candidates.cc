@@ -27,11 +27,12 @@ class Fading {
 float confidence(float age_s, const Settings& settings) { return Fading(settings)(age_s); }
 
 void Candidates::fill(std::span<const EndpointFacts> facts, Criticality criticality,
-                      const Settings& settings) {
+                      std::uint32_t prompt_bytes, const Settings& settings) {
   filter(facts, criticality, settings, index);
   const std::size_t count = index.size();
-  for (auto* column : {&queue, &running, &kv, &in_flight, &load, &prefix}) column->resize(count);
+  for (auto* column : {&queue, &running, &kv, &in_flight, &load, &prefix, &prefill}) column->resize(count);
   adapter.resize(count);
+  session.resize(count);
 
   const Fading trust_in(settings);
   // Scraped values first, with each endpoint's confidence parked in `load`.
@@ -56,6 +57,7 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
   float running_total = 0;
   float in_flight_total = 0;
   float load_total = 0;
+  float prefill_total = 0;
   std::uint32_t prefix_most = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const EndpointFacts& f = facts[index[i]];
@@ -70,6 +72,9 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
     load[i] = std::max(queue[i] + running[i], in_flight[i]);
     adapter[i] = f.adapter;
     prefix[i] = static_cast<float>(f.prefix_bytes);
+    prefill[i] = static_cast<float>(f.prefill_bytes + prompt_bytes - std::min(f.prefix_bytes, prompt_bytes));
+    prefill_total += prefill[i];
+    session[i] = f.session ? 1 : 0;
     prefix_most = std::max(prefix_most, f.prefix_bytes);
     queue_total += queue[i];
     running_total += running[i];
@@ -79,6 +84,7 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
   const float share = count > 0 ? 1 / static_cast<float>(count) : 0;
   any_prefix = prefix_most > 0;
   prefix_full = static_cast<float>(std::max({prefix_most, settings.prefix_full_bytes, 1U}));
+  mean_prefill = prefill_total * share;
   mean_queue = queue_total * share;
   mean_running = running_total * share;
   mean_in_flight = in_flight_total * share;

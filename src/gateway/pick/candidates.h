@@ -36,11 +36,15 @@ struct Candidates {
   float load_bound = 0;   // affinity counts up to here
   float prefix_full = 1;  // what of `prefix` counts in full
   bool any_prefix = false;
+  std::vector<float> prefill;  // bytes to compute before this request's answer could begin
+  float mean_prefill = 0;
+  std::vector<std::uint8_t> session;
 
   std::size_t size() const { return index.size(); }
 
   // Filters, then fills the columns.
-  void fill(std::span<const EndpointFacts> facts, Criticality criticality, const Settings& settings);
+  void fill(std::span<const EndpointFacts> facts, Criticality criticality, std::uint32_t prompt_bytes,
+            const Settings& settings);
 };
 
 // 1 up to settings.fresh, falling to 0 at settings.stale.

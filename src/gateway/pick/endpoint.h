@@ -48,6 +48,8 @@ struct EndpointFacts {
 
   AdapterPlace adapter = AdapterPlace::kNotAsked;  // where the requested adapter is on this endpoint
   std::uint32_t prefix_bytes = 0;                  // of the request's prompt that its KV cache holds
+  bool session = false;                            // the request's session is at home here
+  std::uint64_t prefill_bytes = 0;  // of prompts we sent there that were not held and have no answer yet
 };
 
 class EndpointCell {
@@ -66,6 +68,10 @@ class EndpointCell {
       finished_unseen_.fetch_add(1, std::memory_order_relaxed);
   }
 
+  // Beside dispatch and finish: bytes of prompt that the engine has to compute before it can answer.
+  void add_prefill(std::uint64_t bytes) { prefill_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  void end_prefill(std::uint64_t bytes) { prefill_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+
   // Call before the scrape request is sent.
   std::uint64_t mark() const { return dispatched_.load(std::memory_order_relaxed); }
   void publish(const Scraped& scraped, std::uint64_t mark, TimePoint now);
@@ -80,8 +86,8 @@ class EndpointCell {
   const Residency& residency() const { return residency_; }
 
   // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model. Writes every
-  // fact but `tried` and `prefix_bytes`, which stay. In a loop over many endpoints give it a place in the
-  // list itself: copying facts costs more than reading them.
+  // fact but `tried`, `prefix_bytes` and `session`, which stay. In a loop over many endpoints give it a place
+  // in the list itself: copying facts costs more than reading them.
   void observe(AdapterId adapter, TimePoint now, EndpointFacts& facts) const;
   EndpointFacts facts(AdapterId adapter, TimePoint now) const {
     EndpointFacts facts;
@@ -94,6 +100,7 @@ class EndpointCell {
   alignas(64) std::atomic<std::uint32_t> in_flight_{0};
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> finished_unseen_{0};
+  std::atomic<std::uint64_t> prefill_bytes_{0};
 
   alignas(64) std::atomic<std::uint64_t> seen_{0};  // dispatches that the last scrape may show
   std::atomic<std::int64_t> scraped_at_ns_{std::numeric_limits<std::int64_t>::min()};
@@ -116,6 +123,7 @@ inline void EndpointCell::observe(AdapterId adapter, TimePoint now, EndpointFact
   facts.age_s = scraped ? static_cast<float>(now.time_since_epoch().count() - scraped_at) * 1e-9F
                         : std::numeric_limits<float>::infinity();
   facts.in_flight = in_flight();
+  facts.prefill_bytes = prefill_bytes_.load(std::memory_order_relaxed);
   // The three counters are not read as one, so a difference may be off for a moment; it is kept within what
   // is possible.
   const auto unseen = static_cast<std::int64_t>(dispatched_.load(std::memory_order_relaxed) -

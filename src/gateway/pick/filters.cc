@@ -24,6 +24,7 @@ void filter(std::span<const EndpointFacts> facts, Criticality criticality, const
     all_healthy = all_healthy && facts[i].healthy;
   }
   if (!all_healthy) keep_if_any(facts, kept, [](const EndpointFacts& f) { return f.healthy; });
+  if (settings.session.pins) keep_if_any(facts, kept, [](const EndpointFacts& f) { return f.session; });
   if (criticality == Criticality::kSheddable) {
     keep_if_any(facts, kept, [&](const EndpointFacts& f) {
       return f.waiting + static_cast<float>(f.unseen) <= settings.headroom_waiting &&

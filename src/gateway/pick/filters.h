@@ -3,6 +3,7 @@
 //
 //   must      not draining, not tried by this request
 //   healthy   else all: when everything looks down, trying costs less than refusing
+//   session   where a session is pinned: the endpoint it is at home on, else all
 //   headroom  sheddable requests only: below the waiting and KV bounds, else all (admission does the
 //   shedding)
 //

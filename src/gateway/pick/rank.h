@@ -31,6 +31,8 @@ namespace tidegate::pick {
 
 struct PickRequest {
   Criticality criticality = Criticality::kStandard;
+  std::uint32_t prompt_bytes = 0;      // 0: not known
+  const Settings* settings = nullptr;  // of the request's pool; null: the picker's own
 };
 
 // The best few endpoints as indices into the facts, best first.
@@ -67,6 +69,7 @@ class Picker {
   Candidates candidates_;
   std::vector<float> total_;
   std::vector<float> score_;
+  void order_by_chance(Choice choice, Random& random);
 };
 
 }  // namespace tidegate::pick

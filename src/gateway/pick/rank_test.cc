@@ -121,6 +121,49 @@ TEST(Rank, AHeldPrefixOutweighsASmallLeadInLoadButNotTheBound) {
   EXPECT_NE(rank(facts).at(0), 0U);
 }
 
+TEST(Rank, AnEndpointWithMuchToComputeIsAvoidedUnlessItHoldsThePrompt) {
+  std::vector<EndpointFacts> facts(3, fresh());
+  facts[0].prefill_bytes = facts[1].prefill_bytes = 60'000;
+  EXPECT_EQ(rank(facts, {.prompt_bytes = 30'000}).at(0), 2U);
+  facts[1].prefix_bytes = 30'000;
+  EXPECT_EQ(rank(facts, {.prompt_bytes = 30'000}).at(0), 1U);
+}
+
+TEST(Rank, ASessionStaysOrIsPinned) {
+  Settings settings;
+  settings.weights.session = 3;
+  std::vector<EndpointFacts> facts(4, fresh(0, 8));
+  facts[2].session = true;
+  facts[2].running = 9;
+  EXPECT_EQ(rank(facts, {.settings = &settings}).at(0), 2U);
+  facts[2].waiting = 50;
+  EXPECT_NE(rank(facts, {.settings = &settings}).at(0), 2U);
+  settings.session.pins = true;
+  EXPECT_EQ(order(rank(facts, {.settings = &settings})), (std::vector<std::uint32_t>{2}));
+  facts[2].draining = true;
+  EXPECT_EQ(rank(facts, {.settings = &settings}).size(), 3U);
+}
+
+TEST(Rank, ChanceMayChoose) {
+  Settings settings;
+  settings.weights = {0, 0, 1, 0, 0, 0, 0, 0};  // free KV cache alone
+  std::vector<EndpointFacts> facts = {fresh(0, 0, 0.2F), fresh(0, 0, 0.8F), fresh(0, 0, 1)};
+  for (const Choice choice : {Choice::kRandom, Choice::kWeightedRandom}) {
+    settings.choice = choice;
+    Picker picker(settings);
+    Random random(5);
+    std::map<std::uint32_t, int> first;
+    for (int i = 0; i < 10'000; ++i) {
+      picker.facts() = facts;
+      ++first[picker.rank({}, random, 1).at(0)];
+    }
+    const bool even = choice == Choice::kRandom;
+    EXPECT_NEAR(first[0], even ? 3333 : 8000, 250);
+    EXPECT_NEAR(first[1], even ? 3333 : 2000, 250);
+    EXPECT_NEAR(first[2], even ? 3333 : 0, 250);
+  }
+}
+
 TEST(Rank, AffinityEndsAtTheLoadBound) {
   std::vector<EndpointFacts> facts(4, fresh(0, 8));
   for (EndpointFacts& f : facts) f.adapter = AdapterPlace::kFull;
@@ -137,7 +180,7 @@ struct Scored {
 };
 
 std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Criticality criticality,
-                               const Settings& s) {
+                               std::uint32_t prompt_bytes, const Settings& s) {
   std::vector<std::uint32_t> usable;
   for (std::uint32_t i = 0; i < facts.size(); ++i) {
     if (!facts[i].draining && !facts[i].tried) usable.push_back(i);
@@ -150,6 +193,7 @@ std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Critical
     if (!kept.empty()) usable = kept;
   };
   keep([](const EndpointFacts& f) { return f.healthy; });
+  if (s.session.pins) keep([](const EndpointFacts& f) { return f.session; });
   if (criticality == Criticality::kSheddable) {
     keep([&](const EndpointFacts& f) {
       return f.waiting + static_cast<float>(f.unseen) <= s.headroom_waiting && f.kv_usage <= s.headroom_kv;
@@ -186,6 +230,10 @@ std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Critical
     const double k = 4 + mean(value);
     return k / (k + value(i));
   };
+  const auto prefill = [&](std::uint32_t i) {
+    return static_cast<double>(facts[i].prefill_bytes) +
+           std::max(0.0, static_cast<double>(prompt_bytes) - facts[i].prefix_bytes);
+  };
   std::vector<Scored> scored;
   double longest = s.prefix_full_bytes;
   for (const std::uint32_t i : usable) longest = std::max<double>(longest, facts[i].prefix_bytes);
@@ -195,13 +243,14 @@ std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Critical
       if (facts[i].adapter == AdapterPlace::kResident) lora = 1;
       if (facts[i].adapter == AdapterPlace::kRoom) lora = 0.5;
     }
-    const double prefix = load(i) <= s.affinity_load_max * mean(load) + s.affinity_load_slack
-                              ? facts[i].prefix_bytes / longest
-                              : 0;
+    const bool bounded = load(i) <= s.affinity_load_max * mean(load) + s.affinity_load_slack;
+    const double prefix = bounded ? facts[i].prefix_bytes / longest : 0;
     const double kv = 1 - blended(i, [](const EndpointFacts& f) { return f.kv_usage; });
     scored.push_back({s.weights.queue * count_score(i, queue) + s.weights.running * count_score(i, running) +
                           s.weights.kv * kv + s.weights.in_flight * count_score(i, in_flight) +
-                          s.weights.lora * lora + s.weights.prefix * prefix,
+                          s.weights.lora * lora + s.weights.prefix * prefix +
+                          s.weights.tokens * (8192 + mean(prefill)) / (8192 + mean(prefill) + prefill(i)) +
+                          s.weights.session * (bounded && facts[i].session ? 1 : 0),
                       i});
   }
   std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.total > b.total; });
@@ -225,12 +274,17 @@ TEST(Rank, AgreesWithThePlainDefinition) {
       f.draining = random.below(8) == 0;
       f.tried = random.below(8) == 0;
       f.adapter = static_cast<AdapterPlace>(random.below(4));
+      f.prefill_bytes = random.below(100'000);
+      f.session = random.below(6) == 0;
       f.prefix_bytes = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random.below(5000));
     }
     const auto criticality = static_cast<Criticality>(random.below(3));
-    const auto expected = plain_rank(facts, criticality, Settings{});
+    Settings settings;
+    settings.weights.session = 2;
+    settings.session.pins = random.below(4) == 0;
+    const auto expected = plain_rank(facts, criticality, 3000, settings);
     const std::size_t wanted = random.below(Ranking::kMax + 1);
-    const Ranking got = rank(facts, {criticality}, wanted);
+    const Ranking got = rank(facts, {criticality, 3000, &settings}, wanted);
     ASSERT_EQ(got.size(), std::min(wanted, expected.size()));
     std::map<std::uint32_t, double> total;
     for (const Scored& scored : expected) total[scored.index] = scored.total;

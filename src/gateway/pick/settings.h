@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "base/clock.h"
 
@@ -19,11 +20,39 @@ struct Weights {
   float in_flight = 1;
   float lora = 2;
   float prefix = 3;
+  float tokens = 4;
+  float session = 0;
   bool operator==(const Weights&) const = default;
+};
+
+// Which of the ranked endpoints a request goes to.
+enum class Choice : std::uint8_t {
+  kBest,            // the highest sum
+  kRandom,          // any that the filters left
+  kWeightedRandom,  // by chance, an endpoint of twice the sum twice as often
+};
+
+// How a client's requests are recognised as one session's.
+enum class SessionBy : std::uint8_t {
+  kNothing,
+  kToken,   // a header that answers carry and clients send back: the endpoint's name, base64
+  kCookie,  // the same as a cookie
+  kId,      // a header with any value of the client's own; where it went is remembered here
+};
+
+struct Session {
+  SessionBy by = SessionBy::kNothing;
+  std::string name;   // of the header, in lower case, or of the cookie
+  bool pins = false;  // the session's endpoint is the only one asked while it is there
+  bool operator==(const Session&) const = default;
 };
 
 struct Settings {
   Weights weights;
+  Choice choice = Choice::kBest;
+  Session session;
+  // Endpoints that one request may be sent to, one after the other; 0: as many as the gateway retries.
+  std::uint32_t endpoints_max = 0;
   // A scrape older than `fresh` loses weight linearly and none is left at `stale`.
   Duration fresh = std::chrono::milliseconds(500);
   Duration stale = std::chrono::seconds(10);

@@ -8,6 +8,8 @@
 #include "gateway/pick/scorers/prefix.h"
 #include "gateway/pick/scorers/queue.h"
 #include "gateway/pick/scorers/running.h"
+#include "gateway/pick/scorers/session.h"
+#include "gateway/pick/scorers/tokens.h"
 
 namespace tidegate::pick {
 
@@ -19,6 +21,8 @@ std::span<const Scorer> scorers() {
       Scorer{"in_flight", &Weights::in_flight, score_in_flight},
       Scorer{"lora", &Weights::lora, score_lora},
       Scorer{"prefix", &Weights::prefix, score_prefix},
+      Scorer{"tokens", &Weights::tokens, score_tokens},
+      Scorer{"session", &Weights::session, score_session},
   };
   return kAll;
 }
