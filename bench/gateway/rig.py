@@ -190,10 +190,10 @@ def tidegate(engines, port, core, folder="tidegate", binary=RELEASE / "tidegate"
     return Program("tidegate", command, core, folder / "log")
 
 
-def upstream(port, core, tokens, interval_ms):
+def upstream(port, core, tokens, interval_ms, engines=ENGINES, page_bytes=0):
     WORK.mkdir(parents=True, exist_ok=True)
-    command = [RELEASE / "bench/gateway/rig_upstream", "--port", port, "--addresses", ENGINES,
-               "--tokens", tokens, "--interval-ms", interval_ms]
+    command = [RELEASE / "bench/gateway/rig_upstream", "--port", port, "--addresses", engines,
+               "--tokens", tokens, "--interval-ms", interval_ms, "--page-bytes", page_bytes]
     return Program("upstream", command, core, WORK / "upstream.log")
 
 

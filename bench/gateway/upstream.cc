@@ -1,6 +1,6 @@
 // The rig's engine: answers like vLLM at almost no cost, so that what is measured is the proxy.
 //
-//   rig_upstream --port 8000 [--addresses 10] [--tokens 100] [--interval-ms 20]
+//   rig_upstream --port 8000 [--addresses 10] [--tokens 100] [--interval-ms 20] [--page-bytes 0]
 //
 // Listens on 127.0.1.1 and up, one address per engine. A completion is a fixed answer of about 300 bytes with
 // usage, naming the model asked for; with "stream":true it is `tokens` events, one each interval, each
@@ -35,6 +35,7 @@ constexpr std::size_t kKeptBody = 4096;  // where model, stream and options are 
 struct Options {
   int port = 8000;
   int addresses = 10;
+  int page_bytes = 0;  // the metrics page is filled up to here with histograms, as vLLM's is
   int tokens = 100;
   double interval_ms = 20;
 };
@@ -296,7 +297,16 @@ class Server {
            "0.1\n# TYPE vllm:lora_requests_info "
            "gauge\nvllm:lora_requests_info{max_lora=\"4\",running_lora_adapters="
            "\"\",waiting_lora_adapters=\"\"} " +
-           std::to_string(static_cast<double>(::time(nullptr))) + "\n";
+           std::to_string(static_cast<double>(::time(nullptr))) + "\n" + histograms_;
+  }
+
+  static std::string histograms_of(int bytes) {
+    std::string text;
+    for (int i = 0; static_cast<int>(text.size()) < bytes; ++i) {
+      text += "vllm:e2e_request_latency_seconds_bucket{engine=\"0\",le=\"" + std::to_string(i) +
+              ".0\",model_name=\"base\"} 123.0\n";
+    }
+    return text;
   }
 
   // False if the peer is gone.
@@ -326,6 +336,7 @@ class Server {
   std::vector<std::unique_ptr<Connection>> connections_;  // by socket
   std::priority_queue<Timer> timers_;
   std::array<char, 256 * 1024> buffer_;
+  std::string histograms_ = histograms_of(options_.page_bytes);
 };
 
 }  // namespace
@@ -337,6 +348,7 @@ int main(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--port") options.port = std::atoi(argv[i + 1]);
     if (name == "--addresses") options.addresses = std::atoi(argv[i + 1]);
+    if (name == "--page-bytes") options.page_bytes = std::atoi(argv[i + 1]);
     if (name == "--tokens") options.tokens = std::atoi(argv[i + 1]);
     if (name == "--interval-ms") options.interval_ms = std::atof(argv[i + 1]);
   }

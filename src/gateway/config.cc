@@ -181,6 +181,24 @@ std::vector<Field> make_fields() {
       count("--in-flight-max", "count",
             "requests under way per pool; more are answered with 429, 0 sets no bound", std::uint32_t{0},
             [](Config& c) -> auto& { return c.admit.in_flight_max; }),
+      count("--breaker-failures", "count",
+            "failures in a row after which an endpoint is left for a while; 0 leaves none", std::uint32_t{0},
+            [](Config& c) -> auto& { return c.fleet.guard.breaker.failures_in_row; }),
+      number("--breaker-failure-share", "share of failures among the latest 20 or so that does the same",
+             [](Config& c) -> auto& { return c.fleet.guard.breaker.failure_share; }),
+      duration("--breaker-pause", "until the endpoint is tried with one request; doubles while that fails",
+               [](Config& c) -> auto& { return c.fleet.guard.breaker.pause; }),
+      duration("--breaker-pause-max", "the longest such pause",
+               [](Config& c) -> auto& { return c.fleet.guard.breaker.pause_max; }),
+      duration("--hang-timeout",
+               "after which an endpoint gets no new requests when some wait there and none has had a byte; 0 "
+               "never",
+               [](Config& c) -> auto& { return c.fleet.guard.hang; }),
+      number("--ejected-share-max", "share of a pool that may be left so; if more fail, all are asked",
+             [](Config& c) -> auto& { return c.pick.ejected_share_max; }),
+      count("--endpoint-requests-max", "count",
+            "requests, and so connections, that one endpoint may hold; 0 sets no bound", std::uint32_t{0},
+            [](Config& c) -> auto& { return c.pick.requests_max; }),
       number("--shed-at", "pool saturation from which sheddable requests are answered with 429",
              [](Config& c) -> auto& { return c.admit.shed_at; }),
       number("--saturated-waiting", "waiting requests that count an endpoint as full",
@@ -199,7 +217,8 @@ std::vector<Field> make_fields() {
        },
        [](const Config& c) { return c.picker_config; }},
       {"--session-affinity", "text",
-       "none, header, cookie or id: requests of one session go to one endpoint; =NAME for another header or cookie",
+       "none, header, cookie or id: requests of one session go to one endpoint; =NAME for another header or "
+       "cookie",
        [](Config& c, std::string_view text) -> Result<void> {
          const Result<pick::Session> session = parse_session(text);
          if (!session) return tl::unexpected(session.error());

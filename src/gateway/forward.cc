@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/log.h"
 #include "gateway/dialect/edit.h"
 #include "gateway/request_head.h"
 #include "gateway/session_affinity.h"
@@ -39,6 +40,15 @@ struct Tried {
 };
 
 Error no_endpoint(Walk& walk) {
+  const std::uint32_t most = walk.live->picking.requests_max;
+  const auto is_full = [most](const pick::EndpointFacts& facts) { return facts.in_flight >= most; };
+  if (most > 0 && std::ranges::any_of(walk.tools.picker.facts(), is_full)) {
+    walk.flags = "UO";
+    walk.reason = "endpoints-full";
+    walk.retry_after_s = 1;
+    return {Code::kExhausted, "",
+            "every endpoint of " + walk.live->service + " holds as many requests as it may"};
+  }
   walk.flags = "UH";
   walk.reason = "no-endpoints";
   walk.retry_after_s = 1;
@@ -182,7 +192,7 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   while (true) {
     const dialect::EngineTraits traits = live.traits().load();
     answer.injected = prepare(walk, traits, out);
-    answer.dispatch = Dispatch(live, walk.prefill_bytes);
+    answer.dispatch = Dispatch(live, tools.loop.now(), walk.prefill_bytes);
     answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address());
     if (!answer.connection) {
       Result<std::unique_ptr<upstream::Connection>> made =
@@ -224,7 +234,20 @@ std::string_view flags_of(const Error& error, bool connected) {
   }
 }
 
+// 501 is about the request, not the engine.
+bool is_failure(int status) { return status >= 500 && status != 501; }
+
 }  // namespace
+
+void note_outcome(fleet::Live& live, bool succeeded, TimePoint now) {
+  if (succeeded ? !live.request_succeeded(now) : !live.request_failed(now)) return;
+  if (succeeded) {
+    log::info("gateway", "endpoint takes requests again", {{"endpoint", live.key()}});
+  } else {
+    log::warning("gateway", "endpoint is left for a while: its answers are failures",
+                 {{"endpoint", live.key()}});
+  }
+}
 
 net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   Tools& tools = walk.tools;
@@ -246,8 +269,11 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     const Result<void> answered = co_await attempt(walk, *live, answer);
     if (!answered) answer = Answer();  // it counts on that endpoint no more
     if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");
+    note_outcome(*live, answered && !is_failure(answer.head->status), tools.loop.now());
     tried.add(live);
-    const bool may_retry = walk.retries < tools.config.retries && tried.count < tried.who.size();
+    const std::uint32_t endpoints_max = walk.live->picking.endpoints_max;
+    const std::uint32_t retries = endpoints_max > 0 ? endpoints_max - 1 : tools.config.retries;
+    const bool may_retry = walk.retries < retries && tried.count < tried.who.size();
     if (answered) {
       const bool elsewhere =
           answer.head->status == 503 && may_retry && tried.count < walk.live->endpoints.size();

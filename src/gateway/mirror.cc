@@ -72,7 +72,7 @@ net::Task<void> Mirrors::carry(std::string request, bool is_head, std::shared_pt
                                TimePoint deadline) {
   const std::size_t size = request.size();
   bytes_ += size;
-  const Dispatch dispatch(*live);
+  const Dispatch dispatch(*live, loop_.now());
   // A kept connection may turn out to be closed; a copy is not tried again, so it gets a new one.
   Result<std::unique_ptr<upstream::Connection>> made = co_await upstream_.connect(live->address(), deadline);
   if (made && !stopped_) {

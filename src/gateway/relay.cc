@@ -155,7 +155,7 @@ net::Task<End> relay_body(Walk& walk, Answer& answer, Sink& sink) {
       walk.waiting_on = nullptr;
     }
     if (!done && pieces.empty()) co_return end_of(walk, done.error());
-    answer.dispatch.begun();
+    answer.dispatch.begun(walk.tools.loop.now());
     if (counts) {
       for (const std::string_view piece : pieces) walk.meter.on_body(piece, walk.tools.loop.now());
     }
@@ -180,7 +180,7 @@ net::Task<End> relay_events(Walk& walk, Answer& answer, Sink& sink) {
       done = co_await answer.connection->read_body(pieces);
       walk.waiting_on = nullptr;
     }
-    if (!pieces.empty()) answer.dispatch.begun();
+    if (!pieces.empty()) answer.dispatch.begun(walk.tools.loop.now());
     for (const std::string_view piece : pieces) {
       if (!events.feed(piece, walk.tools.loop.now())) co_return End::kEndpointDied;
     }
@@ -239,6 +239,7 @@ net::Task<bool> relay(Walk& walk, Answer& answer) {
     case End::kEndpointDied:
       walk.flags = "UC";
       answer.live->failed(walk.tools.loop.now());
+      note_outcome(*answer.live, false, walk.tools.loop.now());
       break;
   }
   if (events) {

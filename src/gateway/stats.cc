@@ -29,6 +29,18 @@ void family(telemetry::ExpositionWriter& writer, const std::vector<Fleet::Row>& 
   }
 }
 
+std::string_view name_of(fleet::Breaker::State state) {
+  switch (state) {
+    case fleet::Breaker::State::kClosed:
+      return "closed";
+    case fleet::Breaker::State::kOpen:
+      return "open";
+    case fleet::Breaker::State::kHalfOpen:
+      return "half-open";
+  }
+  return "";
+}
+
 std::string endpoints_json(const std::vector<Fleet::Row>& rows) {
   std::string out = "[";
   for (const Fleet::Row& row : rows) {
@@ -45,7 +57,11 @@ std::string endpoints_json(const std::vector<Fleet::Row>& rows) {
         out += "null";
       }
     };
+    out.append(",\"engine\":\"").append(dialect::name_of(row.engine)).append("\"");
     out.append(",\"healthy\":").append(row.healthy ? "true" : "false");
+    out.append(",\"breaker\":\"").append(name_of(row.breaker)).append("\"");
+    out.append(",\"hangs\":").append(row.hangs ? "true" : "false");
+    number("ejections", static_cast<double>(row.ejections));
     number("waiting", row.facts.waiting);
     number("running", row.facts.running);
     number("kvUsage", row.facts.kv_usage);
@@ -65,6 +81,11 @@ void write_fleet(telemetry::ExpositionWriter& writer, const std::vector<Fleet::R
   using Row = Fleet::Row;
   family(writer, rows, Kind::kGauge, "tidegate_endpoint_healthy", "1 if the endpoint takes requests.",
          [](const Row& row) { return row.healthy ? 1 : 0; });
+  family(writer, rows, Kind::kGauge, "tidegate_endpoint_ejected",
+         "1 if the endpoint is left because its answers fail or it hangs.",
+         [](const Row& row) { return row.breaker == fleet::Breaker::State::kOpen || row.hangs ? 1 : 0; });
+  family(writer, rows, Kind::kCounter, "tidegate_endpoint_ejections_total",
+         "How often failures took the endpoint out.", [](const Row& row) { return row.ejections; });
   family(writer, rows, Kind::kGauge, "tidegate_endpoint_waiting",
          "Requests waiting in the engine, as it last said.",
          [](const Row& row) { return row.facts.waiting; });

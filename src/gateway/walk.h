@@ -127,37 +127,47 @@ class Dispatch {
  public:
   Dispatch() = default;
   // `prefill_bytes` of its prompt are to be computed there.
-  explicit Dispatch(fleet::Live& live, std::uint64_t prefill_bytes = 0)
-      : cell_(&live.cell()), ticket_(cell_->dispatch()), prefill_bytes_(prefill_bytes) {
+  Dispatch(fleet::Live& live, TimePoint now, std::uint64_t prefill_bytes = 0)
+      : cell_(&live.cell()), ticket_(cell_->dispatch()), prefill_bytes_(prefill_bytes), awaits_(true) {
     if (prefill_bytes_ > 0) cell_->add_prefill(prefill_bytes_);
+    cell_->awaits(now);
+    live.request_sent(now);
   }
   Dispatch(Dispatch&& other) noexcept
       : cell_(std::exchange(other.cell_, nullptr)),
         ticket_(other.ticket_),
-        prefill_bytes_(std::exchange(other.prefill_bytes_, 0)) {}
+        prefill_bytes_(std::exchange(other.prefill_bytes_, 0)),
+        awaits_(std::exchange(other.awaits_, false)) {}
   Dispatch& operator=(Dispatch&& other) noexcept {
     end();
     cell_ = std::exchange(other.cell_, nullptr);
     ticket_ = other.ticket_;
     prefill_bytes_ = std::exchange(other.prefill_bytes_, 0);
+    awaits_ = std::exchange(other.awaits_, false);
     return *this;
   }
   ~Dispatch() { end(); }
 
   // The answer's body has begun: the prompt is computed.
-  void begun() {
-    if (prefill_bytes_ > 0) cell_->end_prefill(std::exchange(prefill_bytes_, 0));
+  void begun(TimePoint now) {
+    end_prefill();
+    if (cell_ && std::exchange(awaits_, false)) cell_->begun(now);
   }
 
  private:
+  void end_prefill() {
+    if (prefill_bytes_ > 0) cell_->end_prefill(std::exchange(prefill_bytes_, 0));
+  }
   void end() {
     if (!cell_) return;
-    begun();
+    end_prefill();
+    if (std::exchange(awaits_, false)) cell_->gave_up();
     std::exchange(cell_, nullptr)->finish(ticket_);
   }
   pick::EndpointCell* cell_ = nullptr;
   pick::EndpointCell::Ticket ticket_ = 0;
   std::uint64_t prefill_bytes_ = 0;
+  bool awaits_ = false;
 };
 
 // An endpoint's answer, its head read.
@@ -175,6 +185,9 @@ struct Answer {
 // Fills in `answer`. Errors: kUnavailable (503, no endpoint or none reachable), kExhausted (429), kDeadline
 // (504), kCancelled (client left).
 net::Task<Result<void>> forward(Walk& walk, Answer& answer);
+
+// Tells the endpoint's breaker how a request ended there, and the log if that opened or closed it.
+void note_outcome(fleet::Live& live, bool succeeded, TimePoint now);
 
 // Hands the answer to the client. True if the client's connection may carry another request.
 net::Task<bool> relay(Walk& walk, Answer& answer);

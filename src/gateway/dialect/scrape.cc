@@ -4,31 +4,74 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 namespace tidegate::dialect {
 namespace {
 
 constexpr std::size_t kAdaptersMax = 1024;
-constexpr std::string_view kPrefix = "vllm:";
+enum class Family : std::uint8_t { kNone, kWaiting, kRunning, kKv, kLora, kCache, kTokens };
 
-enum class Family : std::uint8_t { kNone, kWaiting, kRunning, kKv, kLora, kCache };
+struct Name {
+  std::string_view text;  // behind the engine's prefix
+  Family family;
+};
 
-Family family_of(std::string_view name) {
-  switch (name.size()) {
-    case 17:
-      return name == "cache_config_info" ? Family::kCache : Family::kNone;
-    case 18:
-      return name == "lora_requests_info" ? Family::kLora : Family::kNone;
-    case 19:
-      return name == "kv_cache_usage_perc" ? Family::kKv : Family::kNone;
-    case 20:
-      if (name == "num_requests_waiting") return Family::kWaiting;
-      if (name == "num_requests_running") return Family::kRunning;
-      if (name == "gpu_cache_usage_perc") return Family::kKv;
-      return Family::kNone;
-    default:
-      return Family::kNone;
+// What each engine calls the same things.
+struct Dialect {
+  Engine engine;
+  std::string_view prefix;
+  std::string_view blocks_label;  // of its cache config
+  std::string_view block_size_label;
+  std::span<const Name> names;
+};
+
+constexpr std::size_t kNameMax = 24;
+
+constexpr Name kVllm[] = {
+    {"num_requests_waiting", Family::kWaiting},   {"num_requests_running", Family::kRunning},
+    {"kv_cache_usage_perc", Family::kKv},         {"gpu_cache_usage_perc", Family::kKv},
+    {"lora_requests_info", Family::kLora},        {"cache_config_info", Family::kCache},
+    {"generation_tokens_total", Family::kTokens}, {"prompt_tokens_total", Family::kTokens},
+};
+constexpr Name kSglang[] = {
+    {"num_queue_reqs", Family::kWaiting},
+    {"num_running_reqs", Family::kRunning},
+    {"token_usage", Family::kKv},
+    {"cache_config_info", Family::kCache},
+    {"generation_tokens_total", Family::kTokens},
+    {"prompt_tokens_total", Family::kTokens},
+};
+constexpr Name kLlamaCpp[] = {
+    {"requests_deferred", Family::kWaiting},     {"requests_processing", Family::kRunning},
+    {"kv_cache_usage_ratio", Family::kKv},  // builds until 2025
+    {"tokens_predicted_total", Family::kTokens}, {"prompt_tokens_total", Family::kTokens},
+};
+constexpr Name kTensorRtLlm[] = {
+    {"num_requests_waiting", Family::kWaiting},
+    {"num_requests_running", Family::kRunning},
+    {"kv_cache_utilization", Family::kKv},
+};
+
+constexpr Dialect kDialects[] = {
+    {Engine::kVllm, "vllm:", "num_gpu_blocks", "block_size", kVllm},
+    {Engine::kSglang, "sglang:", "num_pages", "page_size", kSglang},
+    {Engine::kLlamaCpp, "llamacpp:", "", "", kLlamaCpp},
+    {Engine::kTensorRtLlm, "trtllm_", "", "", kTensorRtLlm},
+};
+
+const Dialect* dialect_of(std::string_view line) {
+  for (const Dialect& dialect : kDialects) {
+    if (line.starts_with(dialect.prefix)) return &dialect;
   }
+  return nullptr;
+}
+
+Family family_of(const Dialect& dialect, std::string_view name) {
+  for (const Name& known : dialect.names) {
+    if (known.text == name) return known.family;
+  }
+  return Family::kNone;
 }
 
 // One label of a sample, its value as written.
@@ -127,15 +170,31 @@ void read_lora(std::string_view rest, EngineState& state) {
   split(waiting, state.waiting_adapters);
 }
 
-void read_cache_config(std::string_view rest, EngineState& state) {
+void read_cache_config(const Dialect& dialect, std::string_view rest, EngineState& state) {
   Sample sample(rest);
   for (Label label; sample.next(label);) {
-    if (label.name == "num_gpu_blocks") state.num_gpu_blocks += count_of(label.value);
-    if (label.name == "block_size") state.block_size = count_of(label.value);
+    if (label.name == dialect.blocks_label) state.num_gpu_blocks += count_of(label.value);
+    if (label.name == dialect.block_size_label) state.block_size = count_of(label.value);
   }
 }
 
 }  // namespace
+
+std::string_view name_of(Engine engine) {
+  switch (engine) {
+    case Engine::kUnknown:
+      return "unknown";
+    case Engine::kVllm:
+      return "vllm";
+    case Engine::kSglang:
+      return "sglang";
+    case Engine::kLlamaCpp:
+      return "llama.cpp";
+    case Engine::kTensorRtLlm:
+      return "tensorrt-llm";
+  }
+  return "unknown";
+}
 
 void EngineState::clear() {
   EngineState fresh;
@@ -155,16 +214,17 @@ void read_metrics(std::string_view page, EngineState& state) {
                                 : static_cast<std::size_t>(static_cast<const char*>(found) - page.data());
     std::string_view line = page.substr(0, end);
     page.remove_prefix(std::min(end + 1, page.size()));
-    if (!line.starts_with(kPrefix)) continue;
-    line.remove_prefix(kPrefix.size());
-    // The longest name of interest has 20 letters.
+    const Dialect* const dialect = dialect_of(line);
+    if (dialect == nullptr) continue;
+    line.remove_prefix(dialect->prefix.size());
     std::size_t length = 0;
-    while (length < line.size() && length <= 20 && line[length] != '{' && line[length] != ' ') ++length;
-    const Family family = family_of(line.substr(0, length));
+    while (length < line.size() && length < kNameMax && line[length] != '{' && line[length] != ' ') ++length;
+    const Family family = family_of(*dialect, line.substr(0, length));
     if (family == Family::kNone) continue;
     const std::string_view rest = line.substr(length);
     double value = 0;
     if (!Sample(rest).value(value)) continue;
+    state.engine = dialect->engine;
     switch (family) {
       case Family::kWaiting:
         state.waiting += std::max(value, 0.0);
@@ -185,7 +245,11 @@ void read_metrics(std::string_view page, EngineState& state) {
         }
         break;
       case Family::kCache:
-        read_cache_config(rest, state);
+        read_cache_config(*dialect, rest, state);
+        break;
+      case Family::kTokens:
+        state.tokens += std::max(value, 0.0);
+        state.has_tokens = true;
         break;
       case Family::kNone:
         break;

@@ -1,4 +1,5 @@
-// Engine state out of a Prometheus text page, of vLLM's both metric generations.
+// Engine state out of a Prometheus text page: vLLM's (both metric generations), SGLang's, llama.cpp's and
+// TensorRT-LLM's. Whose page it is is seen by its names.
 //
 // A hand scanner: it walks lines, compares the few names it knows and skips the rest, and allocates nothing
 // once the strings of `state` have grown. A page of 60 KB takes some 20 us.
@@ -20,6 +21,10 @@
 
 namespace tidegate::dialect {
 
+// Whose names are on the page.
+enum class Engine : std::uint8_t { kUnknown, kVllm, kSglang, kLlamaCpp, kTensorRtLlm };
+std::string_view name_of(Engine engine);
+
 struct EngineState {
   double waiting = 0;   // vllm:num_requests_waiting
   double running = 0;   // vllm:num_requests_running
@@ -39,7 +44,13 @@ struct EngineState {
   std::uint64_t num_gpu_blocks = 0;
   std::uint64_t block_size = 0;
 
-  // Anything known was on the page. A page without is no vLLM.
+  // Tokens computed and generated since it started; grows while the engine works.
+  double tokens = 0;
+  bool has_tokens = false;
+
+  Engine engine = Engine::kUnknown;
+
+  // Anything known was on the page. A page without is no engine's.
   bool any() const { return has_waiting || has_running || has_kv; }
   void clear();  // keeps the strings' memory
 };

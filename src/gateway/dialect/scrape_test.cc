@@ -89,5 +89,44 @@ TEST(Scrape, BrokenLinesAreAsIfAbsent) {
   EXPECT_DOUBLE_EQ(read("vllm:kv_cache_usage_perc 7\n").kv_usage, 1);
 }
 
+TEST(Scrape, OtherEnginesSayTheSameInOtherWords) {
+  EngineState state;
+  read_metrics(
+      "# HELP sglang:num_queue_reqs The number of requests in the waiting queue.\n"
+      "sglang:num_queue_reqs{model_name=\"m\",tp_rank=\"0\"} 4.0\nsglang:num_running_reqs{model_name=\"m\"} "
+      "7\n"
+      "sglang:token_usage{model_name=\"m\"} 0.28\nsglang:num_used_tokens{model_name=\"m\"} 123\n"
+      "sglang:cache_config_info{page_size=\"16\",num_pages=\"2048\"} 1\n"
+      "sglang:generation_tokens_total{model_name=\"m\"} 1000\n",
+      state);
+  EXPECT_EQ(state.engine, Engine::kSglang);
+  EXPECT_EQ(state.waiting, 4);
+  EXPECT_EQ(state.running, 7);
+  EXPECT_DOUBLE_EQ(state.kv_usage, 0.28);
+  EXPECT_EQ(state.num_gpu_blocks * state.block_size, 32768U);
+  EXPECT_EQ(state.tokens, 1000);
+
+  read_metrics(
+      "llamacpp:prompt_tokens_total 100\nllamacpp:tokens_predicted_total 11\nllamacpp:requests_processing 2\n"
+      "llamacpp:requests_deferred 5\nllamacpp:n_decode_total 9\n",
+      state);
+  EXPECT_EQ(state.engine, Engine::kLlamaCpp);
+  EXPECT_EQ(state.waiting, 5);
+  EXPECT_EQ(state.running, 2);
+  EXPECT_FALSE(state.has_kv);
+  EXPECT_EQ(state.tokens, 111);
+
+  read_metrics(
+      "trtllm_num_requests_waiting 3\ntrtllm_num_requests_running 1\ntrtllm_kv_cache_utilization 0.5\n",
+      state);
+  EXPECT_EQ(state.engine, Engine::kTensorRtLlm);
+  EXPECT_EQ(state.waiting, 3);
+  EXPECT_TRUE(state.has_kv);
+
+  read_metrics("node_load1 3\n", state);
+  EXPECT_EQ(state.engine, Engine::kUnknown);
+  EXPECT_FALSE(state.any());
+}
+
 }  // namespace
 }  // namespace tidegate::dialect

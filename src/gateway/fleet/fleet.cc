@@ -33,6 +33,7 @@ struct Fleet::Watched {
   dialect::EngineState state;
   std::shared_ptr<const std::vector<dialect::ServedModel>> served;
   TimePoint models_due{};
+  double tokens = 0;  // that it had computed and generated when last asked
   std::uint32_t failures_in_row = 0;
   std::uint64_t scrapes_failed = 0;
   bool has_page = true;
@@ -62,8 +63,8 @@ void Fleet::set(std::span<const Wanted> wanted) {
     if (!address) continue;  // the snapshot has reported it
     const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
     const bool caches = prefixes_ != nullptr && one.scraped;
-    auto live = std::make_shared<Live>(one.key, *address, slots,
-                                       caches ? prefixes_->add() : pick::PrefixSlot(), one.name);
+    auto live = std::make_shared<Live>(
+        one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot(), one.name, options_.guard);
     auto watched = std::make_shared<Watched>(loop_, std::move(live));
     watched_.emplace(one.key, watched);
     if (one.scraped) tasks_.spawn(watch(watched));
@@ -83,11 +84,13 @@ std::shared_ptr<const std::vector<dialect::ServedModel>> Fleet::served(const std
 std::vector<Fleet::Row> Fleet::rows() const {
   std::vector<Row> rows;
   rows.reserve(watched_.size());
+  const TimePoint now = loop_.now();
   for (const auto& [key, watched] : watched_) {
     const Live& live = *watched->live;
     rows.push_back({key, live.address_text(), live.cell().healthy(),
                     live.facts(pick::kNoAdapter, loop_.now()), live.cell().residency().resident_count(),
-                    watched->scrapes_failed});
+                    watched->scrapes_failed, live.breaker().state(now), live.hangs(now),
+                    live.breaker().openings(), watched->state.engine});
   }
   return rows;
 }
@@ -138,6 +141,10 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
   watched.has_page = *status == 200 && state.any();
   if (!watched.has_page) co_return true;
   const TimePoint now = loop_.now();
+  if (state.has_tokens && state.tokens != watched.tokens) {  // it works, whoever waits
+    watched.tokens = state.tokens;
+    live.cell().progressed(now);
+  }
   live.cell().publish({static_cast<float>(state.waiting), static_cast<float>(state.running),
                        static_cast<float>(state.kv_usage)},
                       mark, now);

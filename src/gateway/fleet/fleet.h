@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "gateway/dialect/answer.h"
+#include "gateway/dialect/scrape.h"
 #include "gateway/fleet/live.h"
 #include "gateway/upstream/connection.h"
 #include "net/buffer_pool.h"
@@ -31,6 +32,7 @@ struct Options {
   Duration scrape_timeout = std::chrono::seconds(1);
   Duration models_interval = std::chrono::seconds(5);
   std::size_t page_bytes_max = 4 * 1024 * 1024;
+  Guard guard = {};
 };
 
 // An endpoint as the snapshot names it.
@@ -39,7 +41,7 @@ struct Wanted {
   std::string address;
   std::uint32_t adapter_slots = 0;  // 0: not said
   bool scraped = true;              // an engine; a Service's endpoints are not asked anything
-  std::string name;                 // Live::name
+  std::string name = {};            // Live::name
 };
 
 class Fleet {
@@ -67,6 +69,10 @@ class Fleet {
     pick::EndpointFacts facts;
     std::uint32_t adapters_resident;
     std::uint64_t scrapes_failed;
+    Breaker::State breaker;
+    bool hangs;
+    std::uint64_t ejections;
+    dialect::Engine engine;
   };
   // For the stats page.
   std::vector<Row> rows() const;

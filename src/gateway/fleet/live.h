@@ -16,22 +16,30 @@
 
 #include "base/clock.h"
 #include "gateway/dialect/traits.h"
+#include "gateway/fleet/breaker.h"
 #include "gateway/pick/endpoint.h"
 #include "gateway/pick/prefix_index.h"
 #include "net/address.h"
 
 namespace tidegate::fleet {
 
+// When an endpoint is left though it is there.
+struct Guard {
+  BreakerLimits breaker;
+  Duration hang = std::chrono::seconds(60);  // without a byte for anyone; 0: never
+};
+
 class Live {
  public:
   Live(std::string key, net::Address address, std::uint32_t adapter_slots, pick::PrefixSlot prefixes = {},
-       std::string name = {})
+       std::string name = {}, Guard guard = {})
       : key_(std::move(key)),
         address_(address),
         address_text_(address.text()),
         name_(name.empty() ? address_text_ : std::move(name)),
         cell_(adapter_slots),
-        prefixes_(std::move(prefixes)) {}
+        prefixes_(std::move(prefixes)),
+        guard_(guard) {}
 
   const std::string& key() const { return key_; }
   const net::Address& address() const { return address_; }
@@ -58,7 +66,15 @@ class Live {
     cell_.observe(adapter, now, facts);
     if (!facts.healthy)
       facts.healthy = now.time_since_epoch().count() >= retry_at_ns_.load(std::memory_order_relaxed);
+    facts.ejected = breaker_.blocks(now) || cell_.hangs(now, guard_.hang);
   }
+
+  // How requests ended there, for the breaker. True if that opened or closed it.
+  bool request_failed(TimePoint now) { return breaker_.failed(now, guard_.breaker); }
+  bool request_succeeded(TimePoint now) { return breaker_.succeeded(now); }
+  void request_sent(TimePoint now) { breaker_.sent(now, guard_.breaker); }
+  const Breaker& breaker() const { return breaker_; }
+  bool hangs(TimePoint now) const { return cell_.hangs(now, guard_.hang); }
 
   // It refused, reset or garbled a request. True if it was healthy until now.
   bool failed(TimePoint now) {
@@ -87,6 +103,8 @@ class Live {
   std::string name_;
   pick::EndpointCell cell_;
   pick::PrefixSlot prefixes_;
+  Guard guard_;
+  Breaker breaker_;
   dialect::AtomicTraits traits_;
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};

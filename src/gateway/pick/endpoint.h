@@ -37,6 +37,7 @@ struct EndpointFacts {
   bool healthy = true;    // answers probes and recent requests
   bool draining = false;  // finishes what it has, takes nothing new
   bool tried = false;     // this very request failed there already
+  bool ejected = false;   // its answers are failures, or it hangs
 
   float waiting = 0;  // as scraped
   float running = 0;
@@ -68,6 +69,25 @@ class EndpointCell {
       finished_unseen_.fetch_add(1, std::memory_order_relaxed);
   }
 
+  // An endpoint hangs if requests wait for the first byte of an answer and none has come to anyone for that
+  // long. Between dispatch and finish each request waits until begun() is called for it.
+  void awaits(TimePoint now) {
+    if (awaiting_.fetch_add(1, std::memory_order_relaxed) == 0) progressed(now);
+  }
+  void begun(TimePoint now) {
+    awaiting_.fetch_sub(1, std::memory_order_relaxed);
+    progressed(now);
+  }
+  // The request ended without an answer.
+  void gave_up() { awaiting_.fetch_sub(1, std::memory_order_relaxed); }
+  void progressed(TimePoint now) {
+    progress_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  bool hangs(TimePoint now, Duration after) const {
+    return awaiting_.load(std::memory_order_relaxed) > 0 && after > Duration::zero() &&
+           now.time_since_epoch().count() - progress_ns_.load(std::memory_order_relaxed) > after.count();
+  }
+
   // Beside dispatch and finish: bytes of prompt that the engine has to compute before it can answer.
   void add_prefill(std::uint64_t bytes) { prefill_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   void end_prefill(std::uint64_t bytes) { prefill_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -86,8 +106,8 @@ class EndpointCell {
   const Residency& residency() const { return residency_; }
 
   // `adapter` is adapter_id(name) of the requested adapter, or kNoAdapter for the base model. Writes every
-  // fact but `tried`, `prefix_bytes` and `session`, which stay. In a loop over many endpoints give it a place
-  // in the list itself: copying facts costs more than reading them.
+  // fact but `tried`, `ejected`, `prefix_bytes` and `session`, which stay. In a loop over many endpoints give
+  // it a place in the list itself: copying facts costs more than reading them.
   void observe(AdapterId adapter, TimePoint now, EndpointFacts& facts) const;
   EndpointFacts facts(AdapterId adapter, TimePoint now) const {
     EndpointFacts facts;
@@ -101,6 +121,8 @@ class EndpointCell {
   std::atomic<std::uint64_t> dispatched_{0};
   std::atomic<std::uint64_t> finished_unseen_{0};
   std::atomic<std::uint64_t> prefill_bytes_{0};
+  std::atomic<std::int64_t> progress_ns_{0};
+  std::atomic<std::uint32_t> awaiting_{0};
 
   alignas(64) std::atomic<std::uint64_t> seen_{0};  // dispatches that the last scrape may show
   std::atomic<std::int64_t> scraped_at_ns_{std::numeric_limits<std::int64_t>::min()};

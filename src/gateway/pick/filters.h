@@ -1,8 +1,9 @@
 // Which endpoints may serve a request at all. Each filter that would leave nothing is passed over, but for
 // the first: an endpoint that this request failed on or that drains is never asked.
 //
-//   must      not draining, not tried by this request
+//   must      not draining, not tried by this request, not full (requests_max)
 //   healthy   else all: when everything looks down, trying costs less than refusing
+//   ejected   those whose answers fail, unless they are more than ejected_share_max of what is left
 //   session   where a session is pinned: the endpoint it is at home on, else all
 //   headroom  sheddable requests only: below the waiting and KV bounds, else all (admission does the
 //   shedding)

@@ -56,6 +56,11 @@ struct Settings {
   // A scrape older than `fresh` loses weight linearly and none is left at `stale`.
   Duration fresh = std::chrono::milliseconds(500);
   Duration stale = std::chrono::seconds(10);
+  // Endpoints whose answers fail are left out unless they are more than this share of the pool: then
+  // something else is wrong, and all are asked.
+  float ejected_share_max = 0.5F;
+  // Requests that one endpoint may hold; 0: no bound. No further one is sent there.
+  std::uint32_t requests_max = 0;
   // Sheddable requests keep away from endpoints over these while others are below.
   float headroom_waiting = 5;
   float headroom_kv = 0.8F;
