@@ -4,7 +4,7 @@
 #   ./test.sh              release build, unit tests, house rules, wire tests with real clients
 #   ./test.sh --quick      the same without the wire tests that take more than a few seconds
 #   ./test.sh --sanitize   also the builds with ASan + UBSan and with TSan, and their runs
-#   ./test.sh --peers      tests that can skip for want of a peer must not, and the benchmark rig is tried
+#   ./test.sh --peers      tests that can skip for want of a peer must not (6 GB), and the benchmark rig is tried
 #
 # Single GoogleTest cases and single wire tests are counted. Ends with status 1 if one failed or nothing ran.
 
@@ -67,6 +67,7 @@ step "install"
 tools/install build || { broken "install build"; summary; }
 optional=(test)
 [ $quick = yes ] || optional+=(peers)
+[ $peers = yes ] && optional+=(engine-peers)
 tools/install "${optional[@]}" || echo "test.sh: some clients are missing; their tests are skipped"
 
 step "house rules"
