@@ -89,6 +89,10 @@ class TideMistakes(WireTest):
         self.assertEqual(len(json.loads(self.tidegate("get", "pods", "-o", "json"))["items"]), 1)
 
     def test_a_policy_that_matches_nothing_names_the_nearest_label(self):
+        self.apply(POLICY.format(name="early", app="isvc.chat-predictor"))
+        self.told(("resourcepolicy", "early"), "NoPodsYet", "has no labelled pods yet")
+        self.assertNotIn("Warning", self.tidegate("describe", "resourcepolicy", "early"))
+        self.tidegate("delete", "resourcepolicy", "early")
         self.serve()
         eventually(lambda: json.loads(self.tidegate("get", "pods", "-o", "json"))["items"], "the pod", every=0.2)
         # The slip of the tutorial's copies: the name of the service left out.

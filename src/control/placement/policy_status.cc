@@ -29,7 +29,11 @@ std::vector<PodPtr> governed(const PolicyView& policy, std::span<const PodPtr> p
 
 Condition matched(const PolicyView& policy, std::span<const PodPtr> pods, std::size_t count) {
   if (count > 0) return {"Matched", "True", "PodsMatched", "matches " + counted(count, "pod")};
-  return {"Matched", "False", "NoPodsMatched", why_no_pods(policy, pods)};
+  // A policy that comes before its pods is no mistake.
+  const bool early = std::none_of(pods.begin(), pods.end(), [&](const PodPtr& pod) {
+    return pod->namespace_ == policy.namespace_ && !pod->labels.empty();
+  });
+  return {"Matched", "False", early ? "NoPodsYet" : "NoPodsMatched", why_no_pods(policy, pods)};
 }
 
 Condition conflicted(const PolicyView& policy, std::span<const PolicyView> policies,
@@ -64,10 +68,11 @@ Condition waiting(const PolicyView& policy, std::span<const Outcome> outcomes) {
     scaling = placement.waits_for_scaling;
   }
   if (count == 0) return {"Waiting", "False", "NobodyWaits", "no pod waits at a unit"};
-  const std::string where = counted(count, "pod") + (count == 1 ? " waits" : " wait") + " at unit " +
-                            std::to_string(unit);
-  return scaling ? Condition{"Waiting", "True", "WaitingForNodes", where + " for nodes to be added"}
-                 : Condition{"Waiting", "True", "WaitingForTimeout", where + " until whenTryNextUnits.timeout"};
+  const std::string where =
+      counted(count, "pod") + (count == 1 ? " waits" : " wait") + " at unit " + std::to_string(unit);
+  return scaling
+             ? Condition{"Waiting", "True", "WaitingForNodes", where + " for nodes to be added"}
+             : Condition{"Waiting", "True", "WaitingForTimeout", where + " until whenTryNextUnits.timeout"};
 }
 
 Condition exhausted(const PolicyView& policy, std::span<const Outcome> outcomes) {
@@ -80,7 +85,8 @@ Condition exhausted(const PolicyView& policy, std::span<const Outcome> outcomes)
 }
 
 Condition scale_in_ordered(const std::vector<PodPtr>& mine) {
-  const auto user = std::find_if(mine.begin(), mine.end(), [](const PodPtr& pod) { return cost_is_users(*pod); });
+  const auto user =
+      std::find_if(mine.begin(), mine.end(), [](const PodPtr& pod) { return cost_is_users(*pod); });
   if (user == mine.end())
     return {"ScaleInOrdered", "True", "CostsWritten", "pods of later units are removed first"};
   return {"ScaleInOrdered", "False", "UserDeletionCost",
@@ -122,14 +128,14 @@ std::string why_no_pods(const PolicyView& policy, std::span<const PodPtr> pods) 
   for (const auto& [key, value] : policy.spec.selector.match_labels) {
     const auto there = values.find(key);
     if (there != values.end() && there->second.contains(value)) continue;
-    const std::string none = start + "no pod in namespace " + policy.namespace_ + " has " + key + ": " + value;
+    const std::string none =
+        start + "no pod in namespace " + policy.namespace_ + " has " + key + ": " + value;
     if (there == values.end()) {
       const std::string_view near = resource::nearest(key, list(keys));
       return none + (near.empty() ? "" : "; nearest is the label " + std::string(near));
     }
     const std::string_view near = resource::nearest(value, list(there->second));
-    return none + "; nearest is " + key + ": " +
-           std::string(near.empty() ? *there->second.begin() : near);
+    return none + "; nearest is " + key + ": " + std::string(near.empty() ? *there->second.begin() : near);
   }
   return start + "no pod in namespace " + policy.namespace_ + " has all labels of the selector";
 }
@@ -149,8 +155,8 @@ void say_about_policy(const resource::Kind& policy_kind, const PolicyView& polic
     const Json* old = resource::condition(before, condition.type);
     const std::string told = old == nullptr ? std::string() : resource::text(*old, "message");
     resource::set_condition(status["conditions"], condition, rfc3339(now));
-    const bool is_bad = (condition.type == "Matched" && condition.status == "False") ||
-                        (condition.type == "Conflicted" && condition.status == "True");
+    const bool is_bad =
+        condition.reason == "NoPodsMatched" || (condition.type == "Conflicted" && condition.status == "True");
     if (is_bad && told != condition.message) {
       decision.events.push_back(
           cluster::warning(*policy.object, condition.reason, condition.message).from("resource-policy"));
