@@ -336,6 +336,7 @@ TEST(LlmServing, MakesADeploymentAServiceAndARoute) {
   EXPECT_EQ(container["args"], args);
   EXPECT_EQ(container["resources"]["limits"]["nvidia.com/gpu"], 2);
   EXPECT_EQ(world.object("Ingress/qwen")["spec"]["rules"][0]["host"], "qwen-default.example.com");
+  EXPECT_EQ(world.condition("Ready"), "False MainWorkloadReadyNotReady");
   world.make_available("Deployment/qwen-kserve");
   world.settle();
   EXPECT_EQ(world.condition("MainWorkloadReady"), "True ");

@@ -161,8 +161,9 @@ Json status_of(const Object& object, const resource::InferenceService& service, 
     for (const char* field : {"url", "address", "components", "modelStatus"}) status.erase(field);
     return status;
   }
-  const Condition predictor = predictor_ready(children, outlook);
-  const Condition ingress = ingress_ready(children, predictor);
+  Condition predictor = predictor_ready(children, outlook);
+  Condition ingress = ingress_ready(children, predictor);
+  for (Condition* condition : {&predictor, &ingress}) condition->type = type_for(object, condition->type);
   say(predictor);
   say(ingress);
   say(all_of(predictor, ingress));
