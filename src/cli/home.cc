@@ -165,6 +165,10 @@ Home::~Home() { stop(); }
 Result<void> Home::start() {
   State& s = *state_;
   if (auto locked = s.lock.take(s.options.data_dir); !locked) return locked;
+  if (!s.options.ready_file.empty()) {
+    std::error_code ignored;
+    fs::remove(s.options.ready_file, ignored);
+  }
   auto store = cluster::Store::open(s.options.data_dir / "tidegate.db", s.clock, Random::from_system());
   if (!store) return tl::unexpected(store.error());
   s.store = *std::move(store);

@@ -25,6 +25,7 @@ namespace tidegate::cli {
 
 struct HomeOptions {
   std::filesystem::path data_dir;
+  std::filesystem::path ready_file;  // an earlier run may have left it: removed once the folder is ours; empty: none
   std::vector<std::filesystem::path> files;
   machine::MachineOptions machine;
   gateway::Config gateway;

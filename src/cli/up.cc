@@ -103,6 +103,7 @@ struct UpPlan {
 Result<UpPlan> plan_of(const UpOptions& up) {
   HomeOptions options;
   options.data_dir = up.data;
+  options.ready_file = ready_file(up);
   for (const std::string& file : up.files) options.files.emplace_back(file);
   options.machine = up.machine;
   options.gateway = up.gateway;
@@ -283,7 +284,6 @@ int run_up(const UpOptions& options) {
       plan->home, clock, [&terminal](const Line& line) { terminal.print(line); },
       [&loop, &watcher] { loop.post([&watcher] { watcher->look_soon(); }); });
   watcher = std::make_unique<Watcher>(options, home, terminal, loop);
-  remove_ready_file(options);
   if (auto started = home.start(); !started) {
     std::cerr << "tidegate up: " << describe(started.error()) << '\n';
     return 1;

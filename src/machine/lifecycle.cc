@@ -226,7 +226,7 @@ void Lifecycle::start_failed(std::size_t container, std::string reason, std::str
   state.message = std::move(message);
   state.crashes = std::max(state.crashes, 1) + 1;
   state.not_before = now.at + crash_back_off(state.crashes);
-  if (state.restarts > 0) --state.restarts;  // it did not run
+  if (state.last && state.restarts > 0) --state.restarts;  // it did not run
 }
 
 bool Lifecycle::restarts_after(std::size_t index, int code) const {

@@ -113,6 +113,9 @@ class Lifecycle {
   // `choices` say how each container's image runs, in the plan's order.
   Lifecycle(PodPlan plan, std::vector<ImageChoice> choices);
 
+  // An earlier run of the home has started the container `restarts` times anew. Before the first due().
+  void resume_count(std::size_t container, int restarts) { states_[container].restarts = restarts; }
+
   // What is to be done now. Each order is given once; the caller reports back with the calls below.
   std::vector<Order> due(Now now);
 

@@ -84,6 +84,37 @@ void remove_old_logs(const fs::path& folder, int present) {
 
 }  // namespace
 
+namespace {
+
+// Closes what a child brought along.
+struct OwnedChild : Child {
+  explicit OwnedChild(const Child& child) : Child(child) {}
+  ~OwnedChild() {
+    ::close(pidfd);
+    ::close(out);
+    ::close(err);
+  }
+  OwnedChild(const OwnedChild&) = delete;
+  OwnedChild& operator=(const OwnedChild&) = delete;
+};
+
+// How often a container had been started anew when an earlier run of the home ended; it is started once more now.
+int restarts_so_far(const Json& pod, const std::string& container) {
+  for (const char* list : {"status.initContainerStatuses", "status.containerStatuses"}) {
+    const Json* statuses = resource::find_array(pod, list);
+    if (statuses == nullptr) continue;
+    for (const Json& status : *statuses) {
+      if (resource::text(status, "name") != container) continue;
+      const bool ran = !resource::text(status, "containerID").empty();
+      const auto before = std::clamp<std::int64_t>(resource::number(status, "restartCount"), 0, 1'000'000);
+      return static_cast<int>(before) + (ran ? 1 : 0);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
 struct PodRunner::Running {
   Running(net::Loop& loop, Child started, fs::path log_path, LogLimits limits)
       : child(started),
@@ -91,11 +122,6 @@ struct PodRunner::Running {
         exit(loop, child.pidfd),
         out(loop, child.out),
         err(loop, child.err) {}
-  ~Running() {
-    ::close(child.pidfd);
-    ::close(child.out);
-    ::close(child.err);
-  }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
@@ -115,7 +141,7 @@ struct PodRunner::Running {
     }
   }
 
-  Child child;
+  OwnedChild child;  // closed after its watches have ended
   LogFile log;
   net::FdWatch exit;
   net::FdWatch out;
@@ -141,7 +167,11 @@ PodRunner::PodRunner(Surroundings& around, resource::ObjectPtr object, PodPlan p
       timer_(around.loop, [this] { step(); }),
       running_(plan.containers.size()),
       commands_(plan.containers.size()),
-      told_waiting_(plan.containers.size()) {}
+      told_waiting_(plan.containers.size()) {
+  for (std::size_t i = 0; i < plan.containers.size(); ++i) {
+    life_.resume_count(i, restarts_so_far(object_->json(), plan.containers[i].spec.name));
+  }
+}
 
 PodRunner::~PodRunner() = default;
 

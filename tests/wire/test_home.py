@@ -10,6 +10,7 @@ import signal
 import shutil
 import socket
 import sqlite3
+import subprocess
 import tempfile
 from collections import Counter
 
@@ -130,6 +131,25 @@ class HomeTest(WireTest):
         after = set(home.pods())
         self.assertFalse(before & after)
         eventually(lambda: home.ask().status == 200, "an answer")
+
+    def test_after_kill_9_readiness_is_not_claimed_and_restarts_are_counted(self):
+        home = self.home(replicas=1).ready()
+        ready = home.folder / "data" / "ready"
+        # A second one that is refused takes nothing from the first.
+        second = Process([settings.BINARY, "up", "--data", home.folder / "data", "--stats-port", free_port()], home.folder, "second")
+        self.assertEqual(second.wait(), 1, second.log())
+        self.assertTrue(ready.exists())
+        for restarts in (1, 2):
+            home.process.signal(signal.SIGKILL)
+            home.process.stop()
+            self.assertTrue(ready.exists())
+            old = ready.stat().st_mtime_ns
+            home.start()
+            eventually(lambda: not ready.exists() or ready.stat().st_mtime_ns > old, "the old ready file to go", seconds=10)
+            home.ready()
+            shown = subprocess.run([settings.BINARY, "get", "pods", "--kubeconfig", home.folder / "data" / "kubeconfig"],
+                                   capture_output=True, text=True, timeout=20).stdout
+            self.assertEqual([line.split()[3] for line in shown.splitlines()[1:]], [str(restarts)], shown)
 
     def test_objects_outlive_kill_9_and_files_that_are_not_given_again(self):
         home = self.home().ready()
