@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,10 +69,36 @@ struct NodeUsage {
   Usage usage;  // of all its pods
 };
 
+struct ExecOptions {
+  std::string container{};  // as in LogOptions
+  std::vector<std::string> command{};
+  bool in = false;        // it has an input
+  bool terminal = false;  // all its streams are one terminal
+};
+
+// A command that runs beside a container. Its descriptors are non-blocking and its own; -1: there is none. It is
+// killed where it is let go.
+class Execution {
+ public:
+  virtual ~Execution() = default;
+  virtual int in() const = 0;
+  virtual int out() const = 0;
+  virtual int err() const = 0;
+  virtual int ended() const = 0;  // readable when it has ended
+  virtual bool has_ended() = 0;
+  virtual void close_in() = 0;
+  virtual void resize(int columns, int rows) = 0;
+  // Ends what is left of it. Its exit status, or 128 and the signal that ended it.
+  virtual int collect() = 0;
+};
+
 struct Kubelet {
   // Errors, in the kubelet's words: kInvalid: which container is meant is not clear, there is none of that
   // name, it has not started, or it has no previous run. kNotFound: the log is gone.
   std::function<Result<LogReader>(const resource::Object& pod, const LogOptions& options)> open_log;
+
+  // From a thread that lives as long as the command may. Errors: as open_log; kNotFound: no such program.
+  std::function<Result<std::shared_ptr<Execution>>(const resource::Object& pod, const ExecOptions& options)> exec;
 
   // Pods and nodes that have been watched for a whole window; empty soon after the start.
   std::function<std::vector<PodUsage>()> pod_usage;

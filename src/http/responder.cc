@@ -83,6 +83,27 @@ net::Task<Result<void>> Responder::finish() {
   co_return sent;
 }
 
+net::Task<Result<void>> Responder::upgrade(std::string_view protocol) {
+  begin_head(101, {});
+  session_.keep_alive_ = false;
+  form_ = Form::kUntilClose;
+  append_field(session_.out_, "Connection", "Upgrade");
+  append_field(session_.out_, "Upgrade", protocol);
+  end_head(session_.out_);
+  Result<void> sent = co_await session_.send(session_.out_);
+  co_return sent;
+}
+
+net::Task<Result<std::string>> Responder::read_raw() {
+  if (session_.in_.empty()) {
+    const Result<std::size_t> got = co_await session_.read_more();
+    if (!got) co_return tl::unexpected(got.error());
+  }
+  co_return std::exchange(session_.in_, {});
+}
+
+void Responder::abort() { session_.stream_.abort(); }
+
 bool Responder::client_gone() const { return session_.gone_; }
 
 bool Responder::on_client_gone(std::function<void()> callback) {

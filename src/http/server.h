@@ -82,6 +82,14 @@ class Responder {
   net::Task<Result<void>> write(std::string_view bytes);
   net::Task<Result<void>> finish();
 
+  // Answers 101: from now on the connection belongs to the handler, until finish(). Bytes come from read_raw() and go
+  // with write(), one of each at a time.
+  net::Task<Result<void>> upgrade(std::string_view protocol);
+  // What has arrived, waiting for the first of it; empty at the end.
+  net::Task<Result<std::string>> read_raw();
+  // Ends a read_raw() or write() that waits.
+  void abort();
+
   bool started() const { return started_; }
   bool finished() const { return finished_; }
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "cluster/informer.h"
 #include "machine/address_pool.h"
+#include "machine/exec.h"
 #include "machine/log_reader.h"
 #include "machine/node_keeper.h"
 #include "machine/pod_runner.h"
@@ -26,6 +28,7 @@ using resource::Json;
 using resource::ObjectPtr;
 
 constexpr const char* kCursorFile = "address-cursor";
+constexpr Duration kExecPatience = std::chrono::seconds(5);  // with the machine's own thread
 constexpr Duration kYoungUsageWindow = std::chrono::seconds(1);
 
 std::uint64_t read_cursor(const fs::path& data_dir) {
@@ -59,6 +62,8 @@ struct Machine::State {
   void forget_pods_of(const std::string& node);
   void after_link_loss(const std::string& node);
   void look_at_usage();
+  // From any other thread.
+  Result<std::shared_ptr<cluster::Execution>> exec(const resource::Object& pod, const cluster::ExecOptions& wanted);
   void on_pod(ObjectPtr object, bool deleted);
   void add(const ObjectPtr& object, const HostedNode& node);
   net::Task<void> close_all(Duration grace);
@@ -238,6 +243,30 @@ void Machine::State::look_at_usage() {
   });
 }
 
+Result<std::shared_ptr<cluster::Execution>> Machine::State::exec(const resource::Object& pod,
+                                                                 const cluster::ExecOptions& wanted) {
+  const auto choice = choose_log(pod, {.container = wanted.container});
+  if (!choice) return tl::unexpected(choice.error());
+  const auto found = std::make_shared<std::promise<pid_t>>();
+  std::future<pid_t> group = found->get_future();
+  loop.post([this, found, uid = pod.metadata().uid, container = choice->container] {
+    pid_t pid = 0;
+    for (const auto& [key, runner] : runners) {
+      if (runner->uid() != uid) continue;
+      for (const UsageTarget& target : runner->running()) {
+        if (target.container == container) pid = target.group;
+      }
+    }
+    found->set_value(pid);
+  });
+  const bool told = group.wait_for(kExecPatience) == std::future_status::ready;
+  const pid_t beside = told ? group.get() : 0;
+  if (beside == 0) {
+    return fail(Code::kInvalid, "container " + choice->container + " of pod " + pod.name() + " does not run");
+  }
+  return execute(beside, wanted);
+}
+
 // Of pods that are gone: an earlier run kept their logs until now.
 void Machine::State::remove_old_folders() {
   std::error_code error;
@@ -376,6 +405,9 @@ cluster::Kubelet Machine::kubelet() const {
     return open_log(
         pod_folder(s->home.data_dir, cluster::key_of(pod), pod.metadata().uid) / choice->container,
         choice->run, log_options);
+  };
+  kubelet.exec = [s](const resource::Object& pod, const cluster::ExecOptions& exec_options) {
+    return s->exec(pod, exec_options);
   };
   kubelet.pod_usage = [s] { return s->usage.pods(); };
   kubelet.node_usage = [s] { return s->usage.nodes(); };

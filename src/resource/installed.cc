@@ -154,9 +154,7 @@ void set_definition_defaults(Json& document) {
   if (given_names == nullptr || !given_names->is_object() || versions == nullptr) return;
   Json& status = document["status"];
   if (status.is_object() && status.contains("conditions")) return;
-  const std::string group = text(document, "spec.group");
-  bool served = false;
-  for (const Kind& each : kinds()) served = served || (each.group == group && each.kind == kind);
+  const bool served = defines_built_in(document);
   Json stored = Json::array();
   for (const Json& version : *versions) {
     if (version.is_object() && flag(version, "storage")) stored.push_back(text(version, "name"));
@@ -276,6 +274,15 @@ std::vector<Kind> installed_kinds() {
       network_policy_kind(),
       open_kind("", "ResourceQuota", "resourcequotas", "resourcequota", {"quota"}),
       limit_range_kind()};
+}
+
+bool defines_built_in(const Json& definition) {
+  const std::string group = text(definition, "spec.group");
+  const std::string kind = text(definition, "spec.names.kind");
+  for (const Kind& each : kinds()) {
+    if (each.group == group && each.kind == kind) return true;
+  }
+  return false;
 }
 
 std::string_view kept_only(const Kind& kind) {

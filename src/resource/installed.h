@@ -18,6 +18,9 @@ namespace tidegate::resource {
 std::vector<Kind> installed_kinds();
 Kind custom_resource_definition_kind();
 
+// Whether a CustomResourceDefinition is one of a kind that is served here anyway.
+bool defines_built_in(const Json& definition);
+
 // What whoever creates such an object should know: that it is kept and does not work. Empty for a kind that
 // does what it says.
 std::string_view kept_only(const Kind& kind);

@@ -1,8 +1,10 @@
 """The embedded home speaks Kubernetes: the unmodified kubectl works against `tidegate up`."""
 
+import contextlib
 import json
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import ssl
@@ -74,6 +76,14 @@ webhooks:
   sideEffects: None
   admissionReviewVersions: [v1]
 """
+
+
+def quiet(look):
+    """What look() says; nothing if a process went away meanwhile."""
+    try:
+        return look()
+    except OSError:
+        return None
 
 
 class Api(WireTest):
@@ -430,6 +440,47 @@ class Kubectl(Api):
         self.kubectl("apply", "-f", "-", stdin=web)
         self.kubectl("rollout", "status", "deploy/web", "--timeout=40s")
         self.assertEqual(self.kubectl("get", "rs,pods", "-o", "jsonpath={.items[*].metadata.uid}"), before)
+
+    def test_a_command_in_a_pod(self):
+        web = WEB.replace("replicas: 0", "replicas: 1").replace("example/none", "vllm/vllm-openai")
+        self.kubectl("apply", "-f", "-", stdin=web)
+        self.kubectl("rollout", "status", "deploy/web", "--timeout=40s")
+        # With the container's environment, its input, both its outputs and its exit status.
+        self.assertEqual(self.kubectl("exec", "deploy/web", "--", "sh", "-c", "echo $A; echo $B"), "a\nb\n")
+        self.assertEqual(self.kubectl("exec", "-i", "deploy/web", "--", "sort", stdin="b\na\n"), "a\nb\n")
+        large = "".join(f"{i:09}\n" for i in range(100_000))
+        self.assertEqual(self.kubectl("exec", "-i", "deploy/web", "--", "cat", stdin=large), large)
+        said = self.kubectl("exec", "deploy/web", "--", "sh", "-c", "echo out; echo wrong >&2; exit 3", fails=True)
+        self.assertIn("wrong", said)
+        self.assertIn("exit code 3", said)
+        self.assertIn("not found in $PATH", self.kubectl("exec", "deploy/web", "--", "no-such-program", fails=True))
+        self.assertIn("not valid", self.kubectl("exec", "deploy/web", "-c", "other", "--", "true", fails=True))
+        # A terminal where one is asked for; without one no program finds one.
+        self.assertIn("/dev/pts/", self.kubectl_in_terminal("exec", "-it", "deploy/web", "--", "tty"))
+        self.assertIn("not a tty", self.kubectl("exec", "-i", "deploy/web", "--", "sh", "-c", "tty || true", stdin=""))
+        # Whoever leaves takes the command along.
+        child = subprocess.Popen(["kubectl", "exec", "deploy/web", "--", "sleep", "12345"],
+                                 env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": self.folder})
+        runs = lambda: any(quiet(path.read_bytes) == b"sleep\x0012345\0" for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"))
+        eventually(runs, "the command to run")
+        child.kill()
+        child.wait()
+        eventually(lambda: not runs(), "the command to end")
+        self.assert_status(self.ask("GET", self.kubectl("get", "pods", "-o", "jsonpath=/api/v1/namespaces/default/pods/{.items[0].metadata.name}/exec")
+                                    + "?command=true"), 400, "BadRequest", "Upgrade request required")
+
+    def kubectl_in_terminal(self, *args):
+        """What kubectl prints where its own streams are a terminal."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe("kubectl", ["kubectl", *args], {**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": self.folder})
+        text = b""
+        with contextlib.suppress(OSError):
+            while piece := os.read(terminal, 4096):
+                text += piece
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return text.decode()
 
     def test_what_an_installer_brings_is_kept(self):
         for way in ([], ["--server-side", "--force-conflicts"]):

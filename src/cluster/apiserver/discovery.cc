@@ -32,6 +32,7 @@ std::vector<Subresource> subresources(const Kind& kind) {
   if (has_scale(kind)) found.push_back({"scale", "autoscaling", "v1", "Scale", read_write});
   if (kind.group.empty() && kind.kind == "Pod") {
     found.push_back({"log", {}, {}, {}, {"get"}});
+    found.push_back({"exec", "", "v1", "PodExecOptions", {"create", "get"}});
     found.push_back({"binding", "", "v1", "Binding", {"create"}});
     found.push_back({"eviction", "policy", "v1", "Eviction", {"create"}});
   }

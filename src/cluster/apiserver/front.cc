@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "cluster/apiserver/computed.h"
 #include "cluster/apiserver/discovery.h"
+#include "cluster/apiserver/exec.h"
 #include "cluster/apiserver/logs.h"
 #include "cluster/apiserver/openapi.h"
 #include "cluster/apiserver/usage.h"
@@ -109,7 +110,7 @@ Answer<Response> answer_computed(const Desk& desk, const Computed& computed, con
   return answer_usage(desk.context, desk.options.kubelet, call);
 }
 
-net::Task<void> serve_call(Desk& desk, const Call& call, const Computed* computed,
+net::Task<void> serve_call(Desk& desk, const http::Request& request, const Call& call, const Computed* computed,
                            http::Responder& responder) {
   const bool reads = call.method == "GET" || call.method == "HEAD";
   if (call.kind != nullptr && reads && call.options.watch && call.path.subresource.empty()) {
@@ -118,6 +119,10 @@ net::Task<void> serve_call(Desk& desk, const Call& call, const Computed* compute
   }
   if (call.kind != nullptr && call.kind->kind == "Pod" && call.path.subresource == "log" && reads) {
     co_await serve_log(desk, call, responder);
+    co_return;
+  }
+  if (call.kind != nullptr && call.kind->kind == "Pod" && call.path.subresource == "exec") {
+    co_await serve_exec(desk, request, call, responder);
     co_return;
   }
   Response response;
@@ -170,7 +175,7 @@ net::Task<void> serve(Desk& desk, http::Request& request, http::Responder& respo
     co_await respond(responder, failure(call.error()));
     co_return;
   }
-  co_await serve_call(desk, *call, computed, responder);
+  co_await serve_call(desk, request, *call, computed, responder);
 }
 
 }  // namespace tidegate::apiserver

@@ -63,7 +63,10 @@ Answer<Response> try_apply(const Context& context, const Call& call, const Json&
 }
 
 // What cannot do here what it does in a cluster is said where it is made.
-void note_kept_only(const Call& call, std::vector<std::string>& warnings) {
+void note_kept_only(const Call& call, const Json& document, std::vector<std::string>& warnings) {
+  if (call.kind->kind == "CustomResourceDefinition" && !resource::defines_built_in(document)) {
+    warnings.push_back("CustomResourceDefinition: is kept; objects of this kind are not served here");
+  }
   const std::string_view notice = resource::kept_only(*call.kind);
   if (!notice.empty()) warnings.push_back(std::string(call.kind->kind) + ": " + std::string(notice));
 }
@@ -81,7 +84,7 @@ Answer<void> check_fields(const Call& call, Json& document, std::vector<std::str
   if (validation == Validation::kStrict && !warnings.empty())
     return bad_request(schema::strict_error(warnings));
   if (validation == Validation::kIgnore) warnings.clear();
-  if (call.method == "POST") note_kept_only(call, warnings);
+  if (call.method == "POST") note_kept_only(call, document, warnings);
   return {};
 }
 
