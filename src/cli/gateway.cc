@@ -33,6 +33,7 @@ struct Options {
   bool reference = false;
   std::string kubeconfig;
   bool in_cluster = false;
+  std::string handover;
 };
 
 // What the gateway reads: a store that files fill, or an API server.
@@ -112,6 +113,7 @@ int run(const Options& options) {
   gateway::Gateway gateway(source->client(), options.config, clock, [](const gateway::Notice& notice) {
     std::cerr << (notice.ok ? "" : "error: ") << notice.text << std::endl;
   });
+  gateway.set_handover(options.handover);
   if (const Result<void> started = gateway.start(); !started) {
     std::cerr << "tidegate gateway: " << describe(started.error()) << '\n';
     return 1;
@@ -151,6 +153,11 @@ void add_gateway(CLI::App& app, int& status) {
   verb->add_flag("--in-cluster", options->in_cluster,
                  "Reads from the API server of the cluster this pod runs in")
       ->excludes(kubeconfig);
+  verb->add_option(
+          "--handover", options->handover,
+          "Unix socket by which the next gateway takes over without losing a connection; the one that "
+          "serves it now is taken over")
+      ->type_name("PATH");
   verb->add_flag("--config-reference", options->reference,
                  "Prints every setting with its default, as Markdown");
   add_gateway_settings(*verb, options->config);

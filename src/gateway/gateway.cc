@@ -1,5 +1,8 @@
 #include "gateway/gateway.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <future>
@@ -17,6 +20,7 @@
 #include "gateway/status.h"
 #include "gateway/tls_servers.h"
 #include "gateway/worker.h"
+#include "net/handover.h"
 #include "telemetry/process.h"
 
 namespace tidegate::gateway {
@@ -27,6 +31,10 @@ constexpr Duration kSettle = std::chrono::milliseconds(20);
 
 // How often a listener that could not bind, or a status that could not be written, is tried again.
 constexpr Duration kTryAgain = std::chrono::seconds(3);
+
+// How long sockets of a gateway before this one may wait for a use, and how often that is looked at.
+constexpr Duration kTakeoverPatience = std::chrono::seconds(10);
+constexpr Duration kTakeoverLook = std::chrono::milliseconds(100);
 
 struct Source {
   std::string_view api_version;
@@ -104,6 +112,9 @@ struct Gateway::State {
   void compile_now();
   void publish();
   void report(const std::vector<Listeners::Change>& changes);
+  Result<void> take_over();
+  void conclude_takeover();
+  void await_successor();
   net::Task<void> finish();
 
   cluster::Client& client;
@@ -121,6 +132,10 @@ struct Gateway::State {
   std::vector<std::shared_ptr<net::TlsServer>> tls;  // of `snapshot`
   net::Timer settle;
   net::Timer try_again;
+  std::optional<net::Takeover> takeover;  // of the gateway before this one
+  TimePoint takeover_ends;
+  std::unique_ptr<net::HandoverServer> successor;
+  std::string handover;  // where the way from one gateway to the next is; empty: nowhere
   http::Server stats;
   net::Address stats_address;
   std::vector<Feed> feeds;
@@ -170,6 +185,7 @@ void Gateway::State::compile_now() {
   report(listeners.apply(*snapshot));
   tell_bind_failures(compiled.findings, *snapshot, listeners);
   const Written written = write_statuses(compiled.findings, client, clock);
+  if (takeover) conclude_takeover();
   if (listeners.any_failed() || written.failed > 0) try_again.arm(loop.now() + kTryAgain);
 }
 
@@ -191,6 +207,50 @@ void Gateway::State::report(const std::vector<Listeners::Change>& changes) {
       log::error("gateway", "cannot listen", {{"address", change.address}, {"why", change.error}});
       notify({false, change.error});
     }
+  }
+}
+
+Result<void> Gateway::State::take_over() {
+  Result<std::optional<net::Takeover>> begun = net::Takeover::begin(handover);
+  if (!begun) return tl::unexpected(begun.error());
+  takeover = *std::move(begun);
+  if (!takeover) return {};
+  takeover_ends = std::chrono::steady_clock::now() + kTakeoverPatience;
+  listeners.hand_over(std::move(takeover->sockets()));
+  return {};
+}
+
+// The one before goes when its sockets are in use here. What nobody wants any more is let go after a while:
+// the configuration may have changed with the program.
+void Gateway::State::conclude_takeover() {
+  const bool late = loop.now() >= takeover_ends;
+  if ((listeners.has_handed() || listeners.any_failed()) && !late) {
+    settle.arm(loop.now() + kTakeoverLook);
+    return;
+  }
+  listeners.drop_handed();
+  takeover->finish();
+  takeover.reset();
+  log::info("gateway", "took the listeners over", {{"from", handover}});
+  notify({true, "the gateway before this one was taken over and drains"});
+  await_successor();
+}
+
+void Gateway::State::await_successor() {
+  const auto sockets = [this] {
+    std::vector<net::HandedSocket> all;
+    for (const std::unique_ptr<Worker>& worker : workers) {
+      for (net::HandedSocket& socket : worker->sockets()) all.push_back(std::move(socket));
+    }
+    return all;
+  };
+  // As if it had been told to stop.
+  const auto taken = [] { ::kill(::getpid(), SIGTERM); };
+  auto listening = net::HandoverServer::listen(handover, sockets, taken);
+  if (listening) {
+    successor = *std::move(listening);
+  } else {
+    log::error("gateway", "no successor can take over", {{"why", listening.error().message}});
   }
 }
 
@@ -218,9 +278,14 @@ Result<void> Gateway::start() {
     if (!log) return tl::unexpected(log.error());
     s.access_log = *std::move(log);
   }
+  if (!s.handover.empty()) {
+    if (const Result<void> taken = s.take_over(); !taken) return taken;
+  }
   const Result<net::Address> stats = net::Address::parse(s.config.stats_bind, s.config.stats_port);
   if (!stats) return tl::unexpected(stats.error());
-  const Result<net::Address> bound = s.stats.listen(*stats);
+  // Two gateways overlap while one takes over.
+  const net::ListenOptions shared{.reuse_port = !s.handover.empty()};
+  const Result<net::Address> bound = s.stats.listen(*stats, shared);
   if (!bound) return tl::unexpected(bound.error());
   s.stats_address = *bound;
   s.registry.add_collector([&s](telemetry::ExpositionWriter& writer) {
@@ -232,6 +297,7 @@ Result<void> Gateway::start() {
     s.workers.push_back(
         std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), s.prefixes, i));
   }
+  if (!s.handover.empty() && !s.takeover) s.await_successor();
   s.feeds.reserve(kSources.size());
   for (const Source& source : kSources) {
     const resource::Kind* kind = resource::find_kind(source.api_version, source.kind);
@@ -261,6 +327,7 @@ void Gateway::drain() {
     quiet.set_value();
   });
   quiet.get_future().wait();
+  s.successor.reset();  // it asks the workers
   std::vector<std::future<void>> drained;
   for (const std::unique_ptr<Worker>& worker : s.workers)
     drained.push_back(worker->drain(s.config.drain_timeout));
@@ -271,6 +338,8 @@ void Gateway::drain() {
   s.thread.join();
   s.workers.clear();
 }
+
+void Gateway::set_handover(std::string path) { state_->handover = std::move(path); }
 
 void Gateway::reopen_logs() {
   if (state_->access_log) state_->access_log->reopen();

@@ -40,6 +40,10 @@ class Gateway {
           std::function<void(const Notice&)> notify);
   ~Gateway();
 
+  // Before start(): takes the listening sockets over from the gateway that serves this Unix socket, which
+  // then drains, and offers its own to the next one there. No connection is lost between them.
+  void set_handover(std::string path);
+
   // Errors: kConflict and the like if the statistics port cannot be bound; kInvalid if the access log cannot
   // be opened.
   Result<void> start();

@@ -37,9 +37,20 @@ std::vector<Listeners::Change> Listeners::apply(const Snapshot& snapshot) {
   return changes;
 }
 
+void Listeners::hand_over(std::vector<net::HandedSocket> sockets) {
+  for (net::HandedSocket& socket : sockets) handed_[socket.address()].push_back(std::move(socket));
+}
+
 // All workers or none: half of them would take only half of the connections.
 Result<void> Listeners::bind(const Entry& entry) {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
+  std::size_t served = 0;  // workers that listen already
+  if (const auto handed = handed_.find(entry.address.text()); handed != handed_.end()) {
+    // Every socket has a queue of its own, so none may be left out, however many workers there are.
+    for (net::HandedSocket& socket : handed->second)
+      workers_[served++ % workers_.size()]->adopt(std::move(socket), entry.port);
+    handed_.erase(handed);
+  }
+  for (std::size_t i = served; i < workers_.size(); ++i) {
     const Result<net::Address> bound = workers_[i]->listen(entry.address, entry.port);
     if (bound) continue;
     for (std::size_t j = 0; j < i; ++j) workers_[j]->unlisten(entry.address);

@@ -31,6 +31,13 @@ class Listeners {
   // call; only what changed since the last call is returned.
   std::vector<Change> apply(const Snapshot& snapshot);
 
+  // Sockets of a process before this one: what is wanted at their addresses uses them instead of binding
+  // anew.
+  void hand_over(std::vector<net::HandedSocket> sockets);
+  // Whether some have found no use yet; forget them with drop_handed().
+  bool has_handed() const { return !handed_.empty(); }
+  void drop_handed() { handed_.clear(); }
+
   // The reason why a port is not open on some address; empty if it is.
   std::string failure(std::uint16_t port) const;
   bool any_failed() const;
@@ -47,7 +54,8 @@ class Listeners {
 
   const std::vector<std::unique_ptr<Worker>>& workers_;
   const std::vector<std::string>& default_bind_;
-  std::map<std::string, Entry> entries_;  // by "address:port"
+  std::map<std::string, Entry> entries_;                          // by "address:port"
+  std::map<std::string, std::vector<net::HandedSocket>> handed_;  // likewise
 };
 
 }  // namespace tidegate::gateway

@@ -1,5 +1,7 @@
 #include "gateway/worker.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
 #include "gateway/exchange.h"
@@ -39,8 +41,7 @@ Result<net::Address> Worker::listen(const net::Address& address, std::uint16_t p
   return result.get();
 }
 
-void Worker::start_acceptor(const net::Address& address, std::uint16_t port,
-                            std::promise<Result<net::Address>>& bound) {
+std::unique_ptr<listener::Acceptor> Worker::make_acceptor(std::uint16_t port) {
   listener::Acceptor::Hooks hooks;
   hooks.exchange = [this, port](listener::Session& session, const listener::Request& request) {
     return exchange(tools_, port, view_, session, request);
@@ -48,23 +49,51 @@ void Worker::start_acceptor(const net::Address& address, std::uint16_t port,
   hooks.refused = [this](int status) { probe_.refused(status); };
   hooks.connections = [this](int delta) { probe_.connections(delta); };
   hooks.tls = [this, port] { return view_->tls_of(port); };
-  auto acceptor = std::make_unique<listener::Acceptor>(loop_, buffers_, config_.limits,
-                                                       config_.connections_max, std::move(hooks));
+  return std::make_unique<listener::Acceptor>(loop_, buffers_, config_.limits, config_.connections_max,
+                                              std::move(hooks));
+}
+
+void Worker::start_acceptor(const net::Address& address, std::uint16_t port,
+                            std::promise<Result<net::Address>>& bound) {
+  auto acceptor = make_acceptor(port);
   if (Result<void> listening = acceptor->listen(address); !listening) {
     bound.set_value(tl::unexpected(listening.error()));
     return;
   }
   const net::Address where = acceptor->address();
-  acceptors_[where.text()] = std::move(acceptor);
+  acceptors_.emplace(where.text(), std::move(acceptor));
   bound.set_value(where);
+}
+
+void Worker::adopt(net::HandedSocket socket, std::uint16_t port) {
+  loop_.post([this, port, fd = socket.release()] {
+    auto acceptor = make_acceptor(port);
+    acceptor->adopt(fd);
+    const std::string where = acceptor->address().text();
+    acceptors_.emplace(where, std::move(acceptor));
+  });
+}
+
+std::vector<net::HandedSocket> Worker::sockets() {
+  std::promise<std::vector<net::HandedSocket>> made;
+  auto result = made.get_future();
+  loop_.post([&] {
+    std::vector<net::HandedSocket> copies;
+    for (const auto& [address, acceptor] : acceptors_) {
+      const int copy = ::fcntl(acceptor->fd(), F_DUPFD_CLOEXEC, 0);
+      if (copy >= 0) copies.emplace_back(address, copy);
+    }
+    made.set_value(std::move(copies));
+  });
+  return result.get();
 }
 
 void Worker::unlisten(const net::Address& address) {
   loop_.post([this, text = address.text()] {
-    const auto found = acceptors_.find(text);
-    if (found == acceptors_.end()) return;
-    tasks_.spawn(retire(std::move(found->second), config_.drain_timeout));
-    acceptors_.erase(found);
+    const auto [begin, end] = acceptors_.equal_range(text);
+    for (auto entry = begin; entry != end; ++entry)
+      tasks_.spawn(retire(std::move(entry->second), config_.drain_timeout));
+    acceptors_.erase(begin, end);
   });
 }
 

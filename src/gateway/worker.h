@@ -12,9 +12,11 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gateway/listener/acceptor.h"
 #include "gateway/walk.h"
+#include "net/handover.h"
 
 namespace tidegate::gateway {
 
@@ -31,6 +33,11 @@ class Worker {
   // Begins to accept on `address` for the listener of `port`. Returns the bound address. Errors as
   // net::Listener::bind.
   Result<net::Address> listen(const net::Address& address, std::uint16_t port);
+  // The same on a listening socket that another process made.
+  void adopt(net::HandedSocket socket, std::uint16_t port);
+
+  // Duplicates of all that it listens on.
+  std::vector<net::HandedSocket> sockets();
 
   // Stops accepting there; requests under way finish within the drain time-out.
   void unlisten(const net::Address& address);
@@ -39,6 +46,7 @@ class Worker {
   std::future<void> drain(Duration timeout);
 
  private:
+  std::unique_ptr<listener::Acceptor> make_acceptor(std::uint16_t port);
   void start_acceptor(const net::Address& address, std::uint16_t port,
                       std::promise<Result<net::Address>>& bound);
   net::Task<void> retire(std::unique_ptr<listener::Acceptor> acceptor, Duration timeout);
@@ -58,7 +66,7 @@ class Worker {
   Mirrors mirrors_;
   Tools tools_;
   std::shared_ptr<const View> view_;
-  std::map<std::string, std::unique_ptr<listener::Acceptor>> acceptors_;  // by address
+  std::multimap<std::string, std::unique_ptr<listener::Acceptor>> acceptors_;  // by address
   net::TaskGroup tasks_;
   net::TaskGroup finishing_;
   std::promise<void> drained_;

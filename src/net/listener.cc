@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/bind_socket.h"
 #include "net/stream.h"
 
 namespace tidegate::net {
@@ -28,6 +29,27 @@ tl::unexpected<Error> cannot_bind(const Address& address, int error) {
 }
 
 }  // namespace
+
+Result<int> bind_socket(const Address& address, ListenOptions options) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return cannot_bind(address, errno);
+  const int one = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (options.reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  if (::bind(fd, address.raw(), address.raw_size()) < 0 || ::listen(fd, options.backlog) < 0) {
+    const int error = errno;
+    ::close(fd);
+    return cannot_bind(address, error);
+  }
+  return fd;
+}
+
+Address local_address(int fd) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  return Address::from(bound);
+}
 
 struct Listener::State final : Pollable {
   State(Loop& the_loop, int the_fd, const Address& the_address)
@@ -94,21 +116,10 @@ Listener::~Listener() {
 }
 
 Result<Listener> Listener::bind(Loop& loop, const Address& address, ListenOptions options) {
-  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return cannot_bind(address, errno);
-  const int one = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (options.reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-  if (::bind(fd, address.raw(), address.raw_size()) < 0 || ::listen(fd, options.backlog) < 0) {
-    const int error = errno;
-    ::close(fd);
-    return cannot_bind(address, error);
-  }
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
-  auto state = std::make_unique<State>(loop, fd, Address::from(bound));
-  loop.add(fd, EPOLLIN, state.get());
+  const Result<int> fd = bind_socket(address, options);
+  if (!fd) return tl::unexpected(fd.error());
+  auto state = std::make_unique<State>(loop, *fd, local_address(*fd));
+  loop.add(*fd, EPOLLIN, state.get());
   return Listener(std::move(state));
 }
 

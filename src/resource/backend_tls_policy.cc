@@ -28,7 +28,8 @@ BackendTLSPolicy read(Reader& root) {
   policy.hostname = validation.text("hostname", {.need = Need::kRequired, .syntax = dns_subdomain});
   policy.names_others = validation.has("subjectAltNames");
   validation.ignore({"subjectAltNames"});
-  if (validation.present() && policy.authorities.empty() == !policy.system_authorities) {
+  const bool readable = known.empty() || policy.system_authorities;
+  if (validation.present() && readable && policy.authorities.empty() == !policy.system_authorities) {
     validation.wrong(
         "caCertificateRefs",
         policy.system_authorities

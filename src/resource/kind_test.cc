@@ -204,6 +204,35 @@ TEST(Admit, LLMRoute) {
   }
 }
 
+TEST(Admit, ReferenceGrant) {
+  check(
+      "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant",
+      {
+          {"  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: apps}]\n"
+           "  to: [{group: \"\", kind: Service}]\n",
+           "accepted"},
+          {"  from: [{group: \"\", kind: Service, namespace: Apps}]\n  to: [{kind: Service}]\n",
+           "spec.from[0].namespace is \"Apps\"; use at most 63 lower-case letters, digits and '-', beginning "
+           "and ending with a letter or digit"},
+      });
+}
+
+TEST(Admit, BackendTLSPolicy) {
+  const std::string target = "  targetRefs: [{group: \"\", kind: Service, name: s}]\n";
+  check("apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy",
+        {
+            {target + "  validation: {wellKnownCACertificates: System, hostname: a.org}\n", "accepted"},
+            {target + "  validation: {caCertificateRefs: [{group: \"\", kind: ConfigMap, name: ca}], "
+                      "hostname: a.org}\n",
+             "accepted"},
+            {target + "  validation: {hostname: a.org}\n",
+             "spec.validation.caCertificateRefs is missing; name a ConfigMap with ca.crt, or set "
+             "wellKnownCACertificates: System"},
+            {target + "  validation: {wellKnownCACertificates: Mine, hostname: a.org}\n",
+             "spec.validation.wellKnownCACertificates is \"Mine\"; use System"},
+        });
+}
+
 TEST(Admit, HTTPRoute) {
   const std::string ref = "    backendRefs: [{name: s, port: 80}]\n";
   check(

@@ -1,4 +1,4 @@
-"""Configuration and certificates change under load, and no request fails."""
+"""Configuration, certificates and the program itself change under load, and no request fails."""
 
 import http.client
 import socket
@@ -6,11 +6,12 @@ import ssl
 import threading
 import time
 
-from harness import manifests
+from harness import manifests, settings
 from harness.case import WireTest
 from harness.certificates import Authority, shown_subject, tls_secret
 from harness.client import json_body
-from harness.process import eventually, free_port
+from harness.gateway import Gateway
+from harness.process import Process, eventually, free_port
 
 CHANGES = 100
 
@@ -96,3 +97,25 @@ spec:
         self.assertEqual(plain.failures + tls.failures, [])
         self.assertGreater(plain.asked, CHANGES)
         self.assertGreater(tls.asked, CHANGES)
+
+    def test_one_gateway_takes_over_from_another(self):
+        engine = self.engine()
+        files = manifests.canary([engine], {"sql-lora": 1})
+        options = {"extra": ["--handover", f"{self.folder}/handover", "--drain-timeout", "10s"]}
+        gateway = self.gateway(files, **options)
+        load = Load(gateway.port)
+        for workers in (2, 1, 3, 2):
+            before = load.asked
+            successor = Gateway.__new__(Gateway)
+            successor.__dict__.update(gateway.__dict__)
+            successor.process = Process(
+                [settings.BINARY, "gateway", "-f", gateway.manifests, "--workers", workers, "--bind", "127.0.0.1",
+                 "--stats-port", gateway.stats_port, *options["extra"]], self.folder, f"gateway-{workers}-{before}")
+            self.own(successor)
+            eventually(lambda: not gateway.process.alive(), "the gateway before to drain and end", seconds=20)
+            self.assertEqual(gateway.process.child.returncode, 0, gateway.process.log())
+            gateway = successor
+            eventually(lambda: load.asked > before + 20, "traffic through the successor")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(gateway.stats("/healthz").status, 200)

@@ -1,5 +1,6 @@
 #include "gateway/listener/acceptor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -18,33 +19,35 @@ Acceptor::Acceptor(net::Loop& loop, net::BufferPool& buffers, const Limits& limi
       connections_max_(connections_max),
       hooks_(std::move(hooks)),
       context_{loop, buffers, limits, hooks_.exchange, hooks_.refused, draining_, hooks_.tls},
-      pause_(loop) {}
+      pause_(loop, [this] {
+        if (listener_) listener_->try_again();
+      }) {}
 
 Acceptor::~Acceptor() = default;
 
 Result<void> Acceptor::listen(const net::Address& address) {
-  Result<net::Listener> bound = net::Listener::bind(loop_, address, {.reuse_port = true});
+  auto bound = net::SharedListener::bind(loop_, address, {.reuse_port = true},
+                                         [this](Result<net::Stream> client) { take(std::move(client)); });
   if (!bound) return tl::unexpected(bound.error());
   listener_ = *std::move(bound);
-  accepting_.spawn(accept_loop());
   return {};
 }
 
-net::Task<void> Acceptor::accept_loop() {
-  while (true) {
-    Result<net::Stream> client = co_await listener_.accept();
-    if (client) {
-      // Over the limit a connection is closed at once: the client sees it and may go elsewhere.
-      if (sessions_.size() < connections_max_) {
-        serving_.spawn(serve(std::make_unique<Session>(context_, *std::move(client))));
-      }
-      continue;
-    }
-    if (client.error().code == Code::kCancelled) co_return;
+void Acceptor::adopt(int fd) {
+  listener_ =
+      net::SharedListener::adopt(loop_, fd, [this](Result<net::Stream> client) { take(std::move(client)); });
+}
+
+void Acceptor::take(Result<net::Stream> client) {
+  if (!client) {
     log::warning("gateway", "cannot accept",
                  {{"address", address().text()}, {"why", client.error().message}});
-    co_await pause_.after(kExhaustedPause);
+    pause_.arm(loop_.now() + kExhaustedPause);
+    return;
   }
+  // Over the limit a connection is closed at once: the client sees it and may go elsewhere.
+  if (sessions_.size() < connections_max_)
+    serving_.spawn(serve(std::make_unique<Session>(context_, *std::move(client))));
 }
 
 net::Task<void> Acceptor::serve(std::unique_ptr<Session> session) {
@@ -57,15 +60,16 @@ net::Task<void> Acceptor::serve(std::unique_ptr<Session> session) {
 
 net::Task<void> Acceptor::drain(TimePoint deadline) {
   draining_ = true;
-  listener_.abort();
-  pause_.cancel();
-  for (Session* session : sessions_) session->end_when_idle();
+  pause_.disarm();
+  listener_.reset();
+  net::Timer idle(loop_, [this] {
+    for (Session* session : sessions_) session->end_when_idle();
+  });
+  idle.arm(std::min(deadline, loop_.now() + kDrainIdle));
   net::Timer cut(loop_, [this] {
     for (Session* session : sessions_) session->stream().abort();
   });
   cut.arm(deadline);
-  co_await accepting_.wait_empty();
-  listener_ = net::Listener();
   co_await serving_.wait_empty();
 }
 

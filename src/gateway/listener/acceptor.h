@@ -13,10 +13,14 @@
 #include <unordered_set>
 
 #include "gateway/listener/session.h"
+#include "net/shared_listener.h"
 #include "net/stream.h"
 #include "net/task.h"
 
 namespace tidegate::listener {
+
+// How long a connection without a request stays open while its acceptor drains: its client may not know yet.
+inline constexpr Duration kDrainIdle = std::chrono::seconds(1);
 
 class Acceptor {
  public:
@@ -34,16 +38,21 @@ class Acceptor {
 
   // Errors as net::Listener::bind.
   Result<void> listen(const net::Address& address);
-  const net::Address& address() const { return listener_.address(); }
+  // The same on a listening socket that another process made; takes it over.
+  void adopt(int fd);
+  const net::Address& address() const { return listener_->address(); }
+  // May be duplicated for another process while this listens.
+  int fd() const { return listener_->fd(); }
 
-  // No new connections and no new requests; those under way go on. Returns when the last has ended or at
-  // `deadline`, when what remains is cut off.
+  // No new connections; requests under way go on, and their answers say that the connection ends. A client
+  // that believes a connection to be open may still send on it for kDrainIdle: its request is answered.
+  // Returns when the last has ended or at `deadline`, when what remains is cut off.
   net::Task<void> drain(TimePoint deadline);
 
   std::size_t connections() const { return sessions_.size(); }
 
  private:
-  net::Task<void> accept_loop();
+  void take(Result<net::Stream> client);
   net::Task<void> serve(std::unique_ptr<Session> session);
 
   net::Loop& loop_;
@@ -51,10 +60,9 @@ class Acceptor {
   Hooks hooks_;
   bool draining_ = false;
   Context context_;
-  net::Listener listener_;
-  net::TaskGroup accepting_;
+  std::unique_ptr<net::SharedListener> listener_;
   net::TaskGroup serving_;
-  net::Alarm pause_;
+  net::Timer pause_;
   std::unordered_set<Session*> sessions_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "gateway/dialect/answer.h"
 #include "gateway/dialect/body_facts.h"
+#include "gateway/listener/acceptor.h"
 #include "http/write.h"
 
 namespace tidegate::listener {
@@ -57,8 +58,15 @@ net::Task<void> Session::run() {
       if (body == Step::kClose) break;
     }
     stream_.set_deadline(TimePoint::max());
-    const Request request{parser_.message(), body_, peer_ip_, received_};
-    if (!co_await context_.exchange(*this, request)) break;
+    // The client is told that this answer is the last.
+    http::Head last;
+    if (context_.draining) {
+      last = parser_.message();
+      last.keep_alive = false;
+    }
+    const Request request{context_.draining ? last : parser_.message(), body_, peer_ip_, received_};
+    const bool again = co_await context_.exchange(*this, request);
+    if (!again) break;
     shift();
   }
   stream_.close();
@@ -102,9 +110,9 @@ void Session::make_room() {
 
 net::Task<Session::Step> Session::read_head() {
   if (begin_ == end_) {
-    if (context_.draining) co_return Step::kClose;
     idle_ = true;
-    stream_.set_deadline(context_.loop.now() + context_.limits.idle_timeout);
+    stream_.set_deadline(context_.loop.now() +
+                         (context_.draining ? kDrainIdle : context_.limits.idle_timeout));
     const Result<std::size_t> got = co_await stream_.read_into(context_.buffers, buffer_);
     idle_ = false;
     if (!got || *got == 0) co_return Step::kClose;
