@@ -8,6 +8,7 @@
 // which is 0.12 of a core for 100 engines scraped every 50 ms.
 
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <algorithm>
 #include <deque>
@@ -95,8 +96,16 @@ void choose(benchmark::State& state) {
 }
 BENCHMARK(choose)->ArgName("endpoints")->Arg(10)->Arg(100)->Arg(1000);
 
+// Of this thread: what else the machine does is not in it.
+double thread_cpu_us() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+}
+
 // A whole pick with the prompt looked up and noted. Some prompts are new, some go on where one was before,
-// and all share a system prompt; `p99_us` is of single picks, which the mean hides.
+// and all share a system prompt; `p99_cpu_us` is of single picks, which
+// the mean hides.
 void choose_by_prompt(benchmark::State& state) {
   const auto endpoints = static_cast<std::size_t>(state.range(0));
   const auto bytes = static_cast<std::size_t>(state.range(1));
@@ -119,7 +128,7 @@ void choose_by_prompt(benchmark::State& state) {
         text[at] = static_cast<char>('a' + random.below(26));
     }
     state.ResumeTiming();
-    const auto began = std::chrono::steady_clock::now();
+    const double began = thread_cpu_us();
     prompts.ask(7, text);
     auto& facts = picker.facts();
     facts.resize(endpoints);
@@ -133,16 +142,16 @@ void choose_by_prompt(benchmark::State& state) {
     const std::uint32_t chosen = picker.rank({}, random, 1).at(0);
     prompts.sent_to(slots[chosen].id());
     const auto ticket = pool.cells[chosen]->dispatch();
-    const auto ended = std::chrono::steady_clock::now();
+    const double ended = thread_cpu_us();
     under_way.emplace_back(chosen, ticket);
     if (under_way.size() > 4 * endpoints) {
       pool.cells[under_way.front().first]->finish(under_way.front().second);
       under_way.pop_front();
     }
-    took_us.push_back(std::chrono::duration<double, std::micro>(ended - began).count());
+    took_us.push_back(ended - began);
   }
   std::ranges::sort(took_us);
-  state.counters["p99_us"] = took_us[took_us.size() * 99 / 100];
+  state.counters["p99_cpu_us"] = took_us[took_us.size() * 99 / 100];
   state.counters["index_MiB"] = static_cast<double>(index.memory_bytes()) / 1048576;
 }
 BENCHMARK(choose_by_prompt)

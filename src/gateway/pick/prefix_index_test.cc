@@ -90,10 +90,11 @@ TEST(PrefixIndex, AnEndpointHoldsWhatItWasSent) {
   const PrefixSlot a = index.add();
   const PrefixSlot b = index.add();
   const std::string turn = text_of(3, 6000);
+  constexpr std::uint32_t kHeld = 4096 + 3 * 512;  // its whole blocks
   index.insert(keys_of(turn), a.id());
-  EXPECT_EQ(held(index, a, turn), 23U * 256);
+  EXPECT_EQ(held(index, a, turn), kHeld);
   EXPECT_EQ(held(index, b, turn), 0U);
-  EXPECT_EQ(held(index, a, turn + text_of(4, 9000)), 23U * 256);      // the next turn
+  EXPECT_EQ(held(index, a, turn + text_of(4, 9000)), kHeld);          // the next turn
   EXPECT_EQ(held(index, a, turn.substr(0, 700)), 512U);               // a shorter one
   EXPECT_EQ(held(index, a, turn, 2), 0U);                             // another adapter
   EXPECT_EQ(held(index, a, text_of(5, 300) + turn.substr(300)), 0U);  // only its end is equal

@@ -2,10 +2,10 @@
 // block exactly if they share all bytes before it (and the seed). That is what a prefix index is asked by.
 //
 // Bytes are hashed as they stand in the request, JSON escapes and all: two prompts with equal text nearly
-// always have equal bytes, and nothing need be decoded. Blocks grow with depth (256 bytes, 1 KiB from 8 KiB
-// on, 4 KiB from 64 KiB on), so that the longest prompt has some 200 of them and a key is never coarser than
-// an eighth of what comes before it. The rest behind the last whole block has no key: it is where prompts of
-// one conversation part.
+// always have equal bytes, and nothing need be decoded. Blocks grow with depth (256 bytes, 512 from 4 KiB on,
+// 2 KiB from 16 KiB on, 8 KiB from 64 KiB on), so that the longest prompt has 120 of them and, but for the
+// first few, a block is never longer than an eighth of what comes before it. The rest behind the last whole
+// block has no key: it is where prompts of one conversation part.
 //
 // Thread: values.
 
@@ -53,7 +53,8 @@ class PromptKeys {
 
 // How long the block is that begins at this byte.
 constexpr std::size_t block_bytes_at(std::size_t begin) {
-  return begin < 8 * 1024 ? 256 : begin < 64 * 1024 ? 1024 : 4096;
+  constexpr std::size_t kKib = 1024;
+  return begin < 4 * kKib ? 256 : begin < 16 * kKib ? 512 : begin < 64 * kKib ? 2 * kKib : 8 * kKib;
 }
 
 }  // namespace tidegate::pick
