@@ -19,6 +19,7 @@ void add_all(CLI::App& app, int& status) {
   add_wait(app, status);
   add_check(app, status);
   add_bench(app, status);
+  add_simulate(app, status);
   add_shim(app, status);
   add_version(app, status);
 }

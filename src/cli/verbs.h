@@ -39,6 +39,7 @@ void add_logs(CLI::App& app, int& status);
 void add_scale(CLI::App& app, int& status);
 void add_serve(CLI::App& app, int& status);
 void add_shim(CLI::App& app, int& status);
+void add_simulate(CLI::App& app, int& status);
 void add_top(CLI::App& app, int& status);
 void add_up(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);

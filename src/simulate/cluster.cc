@@ -30,7 +30,7 @@ Cluster::Cluster(ClusterSpec spec, Fleet& fleet, Chronicle& chronicle, std::uint
   state_.policies = spec_.policies;
   plan(TimePoint{}, Due::kReconcile);
   plan(TimePoint{}, Due::kAutoscale);
-  set_replicas(spec_.hpa.min_replicas, TimePoint{});
+  set_replicas(std::clamp(spec_.start, spec_.hpa.min_replicas, spec_.hpa.max_replicas), TimePoint{});
 }
 
 void Cluster::plan(TimePoint at, Due due, std::uint64_t pod) {

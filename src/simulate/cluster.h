@@ -33,6 +33,7 @@ struct ClusterSpec {
   autoscale::Settings autoscale;
   std::vector<nodepool::Pool> pools;
   std::vector<placement::PolicyView> policies;
+  std::int64_t start = 0;                         // replicas at the beginning; at least min, at most max
   std::int64_t gpus = 1;                          // of one replica
   Duration load_time = std::chrono::seconds(60);  // from a node to readiness: image, weights
   Duration grace = std::chrono::minutes(10);      // for streams of a pod that goes

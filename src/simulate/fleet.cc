@@ -5,6 +5,12 @@
 #include "base/check.h"
 
 namespace tidegate::simulate {
+namespace {
+
+constexpr std::uint32_t kTokenBytes = 4;  // of text, as the gateway reckons too
+constexpr std::uint64_t kSeed = 1;        // of the pool and its model
+
+}  // namespace
 
 Fleet::Fleet(FleetSpec spec, std::uint64_t seed) : spec_(spec), random_(seed), picker_(spec.pick) {}
 
@@ -13,6 +19,10 @@ EndpointId Fleet::add(TimePoint now) {
   while (id < endpoints_.size() && endpoints_[id] != nullptr) ++id;
   if (id == endpoints_.size()) endpoints_.emplace_back();
   endpoints_[id] = std::make_unique<Endpoint>(spec_.engine);
+  if (spec_.engine.prefix_caching) {
+    endpoints_[id]->prefix = prefixes_.add();
+    endpoints_[id]->prefix.set_capacity((spec_.engine.blocks - 1) * spec_.engine.block_tokens * kTokenBytes);
+  }
   scrape(*endpoints_[id], now);
   listed_.push_back(id);
   agenda_.set(id, TimePoint::max());
@@ -48,22 +58,43 @@ void Fleet::scrape(Endpoint& endpoint, TimePoint now) const {
                         endpoint.cell.mark(), at);
 }
 
+// What the gateway finds of the prompt's text; here its blocks come with names.
+bool Fleet::look_up(const Job& job) {
+  if (!spec_.engine.prefix_caching || job.prompt * kTokenBytes < spec_.pick.prefix_prompt_bytes_min)
+    return false;
+  keys_.reset(kSeed);
+  for (const ContentId content : job.content) keys_.push(content, spec_.content_tokens * kTokenBytes);
+  prefixes_.match(keys_, match_);
+  return true;
+}
+
+std::optional<std::size_t> Fleet::pick() {
+  if (spec_.router != Router::kOurs) {
+    return choose(spec_.router, picker_.facts(), turn_++, keys_.prompt_bytes(), random_);
+  }
+  const pick::Ranking order = picker_.rank({}, random_, 1);
+  return order.empty() ? std::nullopt : std::optional<std::size_t>(order.at(0));
+}
+
 Fleet::Dispatch Fleet::dispatch(const Job& job, TimePoint now) {
+  const bool asked = look_up(job);
   std::vector<pick::EndpointFacts>& facts = picker_.facts();
   facts.resize(listed_.size());
   for (std::size_t i = 0; i < listed_.size(); ++i) {
     Endpoint& endpoint = *endpoints_[listed_[i]];
     scrape(endpoint, now);
     facts[i].tried = false;
+    facts[i].prefix_bytes = asked ? match_.bytes(keys_, endpoint.prefix.id()) : 0;
     endpoint.cell.observe(pick::kNoAdapter, now, facts[i]);
   }
   const admit::Decision decision =
       admit::admit(admit::load_of(facts, spec_.limits), pick::Criticality::kStandard, spec_.limits);
   if (!decision.accepted()) return {std::nullopt, decision.reason};
-  const pick::Ranking order = picker_.rank({}, random_, 1);
-  if (order.empty()) return {std::nullopt, admit::Reason::kNoEndpoints};
-  const EndpointId id = listed_[order.at(0)];
+  const auto chosen = pick();
+  if (!chosen) return {std::nullopt, admit::Reason::kNoEndpoints};
+  const EndpointId id = listed_[*chosen];
   Endpoint& endpoint = *endpoints_[id];
+  if (asked) prefixes_.insert(keys_, endpoint.prefix.id());
   if (job.id >= tickets_.size()) tickets_.resize(std::max<std::size_t>(job.id + 1, tickets_.size() * 2));
   tickets_[job.id] = endpoint.cell.dispatch();
   endpoint.engine->submit(job, now);

@@ -16,9 +16,11 @@
 
 #include "base/random.h"
 #include "gateway/admit/admit.h"
+#include "gateway/pick/prefix_index.h"
 #include "gateway/pick/rank.h"
 #include "simulate/agenda.h"
 #include "simulate/engine.h"
+#include "simulate/router.h"
 
 namespace tidegate::simulate {
 
@@ -27,6 +29,8 @@ struct FleetSpec {
   pick::Settings pick;
   admit::Limits limits;
   Duration scrape_interval = std::chrono::milliseconds(50);
+  Router router = Router::kOurs;
+  std::uint32_t content_tokens = 512;  // of one block of Job::content
 };
 
 using EndpointId = std::uint32_t;
@@ -60,14 +64,21 @@ class Fleet {
     explicit Endpoint(const EngineSpec& spec) : engine(std::make_unique<Engine>(spec)) {}
     std::unique_ptr<Engine> engine;
     pick::EndpointCell cell;
+    pick::PrefixSlot prefix;
     std::int64_t scraped = -1;  // number of the last scrape
   };
 
   void scrape(Endpoint& endpoint, TimePoint now) const;
+  bool look_up(const Job& job);
+  std::optional<std::size_t> pick();
 
   FleetSpec spec_;
   Random random_;
   pick::Picker picker_;
+  pick::PrefixIndex prefixes_;
+  pick::PromptKeys keys_;
+  pick::PrefixMatch match_;
+  std::uint64_t turn_ = 0;
   Agenda agenda_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // null: removed, to be used again
   std::vector<EndpointId> listed_;                    // those that are there

@@ -29,6 +29,7 @@ WorldSpec Scenario::world() const {
   ClusterSpec& cluster = world.cluster;
   cluster.hpa = scaler.hpa();
   cluster.rule = scaler.rule();
+  cluster.start = start;
   cluster.load_time = load_time;
   world.lead = boot + load_time + std::chrono::minutes(1);
 

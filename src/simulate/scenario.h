@@ -18,6 +18,7 @@ inline constexpr const char* kRentedPool = "cloud";
 struct Scenario {
   EngineSpec engine;
   Scaler scaler;
+  std::int64_t start = 0;    // replicas at the beginning, as if they had been there; 0: the least
   std::int64_t owned = 1;    // machines on premises
   std::int64_t rented = 99;  // machines in the cloud, at most
   std::int64_t gpus_per_machine = 1;
