@@ -3,6 +3,7 @@
     make_peers.py models FOLDER       transformers + peft: FOLDER/<family>/{config.json,...}, <family>-lora, answers.json
     make_peers.py tokenizers FOLDER COUNT   tokenizers: FOLDER/<kind>/tokenizer.json, strings.json with the ids of COUNT strings,
                                       and a model of one small layer so that an engine starts there
+    make_peers.py recorded FOLDER     tokenizers: FOLDER/<kind>.json, small, for the unit test of engine/tokenizer
 
 Runs under build/engine-venv. Everything is random from fixed seeds; nothing is fetched.
 """
@@ -103,12 +104,11 @@ def strings(count):
     return made
 
 
-def tokenizers(folder, count):
+def train(merges):
+    """One tokenizer of each kind, with about that many merges."""
     import tokenizers as t
-    import transformers
     from tokenizers import decoders, models as m, normalizers, pre_tokenizers, trainers
 
-    texts = strings(count)
     corpus = strings(3000)[1500:] + ["the quick brown fox jumps over the lazy dog in 1999 and 2024"] * 50
 
     def byte_level(cut, normalizer):
@@ -119,7 +119,7 @@ def tokenizers(folder, count):
             pre_tokenizers.Split(t.Regex(cut), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
         made.decoder = decoders.ByteLevel()
         made.train_from_iterator(corpus, trainers.BpeTrainer(
-            vocab_size=1500, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            vocab_size=258 + merges, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False))
         return made
 
@@ -127,7 +127,7 @@ def tokenizers(folder, count):
         made = t.Tokenizer(m.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
         made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         made.train_from_iterator(corpus, trainers.BpeTrainer(
-            vocab_size=1800, special_tokens=["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)],
+            vocab_size=409 + merges, special_tokens=["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)],
             limit_alphabet=150, show_progress=False))
         made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
                                           decoders.Strip(" ", 1, 0)])
@@ -135,8 +135,14 @@ def tokenizers(folder, count):
         text["added_tokens"] = [a for a in text["added_tokens"] if not a["content"].startswith("<0x")]
         return t.Tokenizer.from_str(json.dumps(text))
 
-    for name, made in {"llama3": byte_level(LLAMA3_CUT, None), "qwen2": byte_level(QWEN2_CUT, normalizers.NFC()),
-                       "llama2": llama2()}.items():
+    return {"llama3": byte_level(LLAMA3_CUT, None), "qwen2": byte_level(QWEN2_CUT, normalizers.NFC()), "llama2": llama2()}
+
+
+def tokenizers(folder, count):
+    import transformers
+
+    texts = strings(count)
+    for name, made in train(1200).items():
         place = folder / name
         place.mkdir(parents=True)
         small = transformers.LlamaConfig(**{**SHAPE, "num_hidden_layers": 1, "vocab_size": 2048})
@@ -149,9 +155,19 @@ def tokenizers(folder, count):
             "decoded": [made.decode(i, skip_special_tokens=False) for i in ids]}))
 
 
+def recorded(folder):
+    texts = strings(400)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, made in train(250).items():
+        ids = [made.encode(s, add_special_tokens=False).ids for s in texts]
+        (folder / f"{name}.json").write_text(json.dumps({"tokenizer": json.loads(made.to_str()), "strings": texts, "ids": ids}))
+
+
 if __name__ == "__main__":
     target = pathlib.Path(sys.argv[2])
     if sys.argv[1] == "models":
         models(target)
+    elif sys.argv[1] == "recorded":
+        recorded(target)
     else:
         tokenizers(target, int(sys.argv[3]))
