@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "gateway/admit/admit.h"
 #include "gateway/fleet/fleet.h"
+#include "gateway/flow/cell.h"
 #include "gateway/listener/session.h"
 #include "gateway/pick/rank.h"
 #include "gateway/upstream/pool.h"
@@ -46,6 +47,13 @@ struct Config {
   std::string session_affinity = "none";  // as written
   std::size_t prefix_blocks_max = std::size_t{1} << 20;
   admit::Limits admit;
+
+  // Requests that wait, per pool and over all workers: held for a first endpoint, queued for room.
+  flow::Bounds hold{20'000, std::uint64_t{1} << 30};
+  Duration hold_timeout = std::chrono::minutes(10);
+  Duration hold_keep_alive{0};                       // between comments to held streams; 0: none
+  flow::Bounds queue{5000, std::uint64_t{1} << 30};  // per priority
+  Duration queue_timeout = std::chrono::minutes(1);
 };
 
 // One setting: its flag, what it means, and how it is read and shown.

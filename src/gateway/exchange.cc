@@ -159,6 +159,18 @@ Result<void> match(Walk& walk, std::uint16_t port) {
   return {};
 }
 
+// A priority that the request names beats its model's criticality.
+void take_objective(Walk& walk) {
+  for (const std::string_view header : {"x-gateway-inference-objective", "x-llm-d-inference-objective"}) {
+    const auto name = walk.request.head.find(header);
+    if (!name) continue;
+    const auto found = walk.pool->objectives.find(*name);
+    walk.objective = found == walk.pool->objectives.end() ? 0 : found->second;
+    walk.criticality = *walk.objective < 0 ? pick::Criticality::kSheddable : pick::Criticality::kStandard;
+    return;
+  }
+}
+
 // Which model is asked for, and which one serves it.
 Result<void> resolve(Walk& walk) {
   if (Result<void> read = read_body(walk); !read) return read;
@@ -175,6 +187,7 @@ Result<void> resolve(Walk& walk) {
   }
   const rewrite::Resolution resolution = pool.models.resolve(walk.model, point, walk.live->served.get());
   if (resolution.entry) walk.criticality = resolution.entry->criticality;
+  if (!pool.objectives.empty()) take_objective(walk);
   switch (resolution.kind) {
     case rewrite::Resolution::kTarget:
       walk.target = resolution.target;
@@ -211,12 +224,21 @@ std::vector<std::uint32_t> pools_here(const Walk& walk, std::uint16_t port) {
   return pools;
 }
 
+// A key opens to its client the models that it may ask for.
+bool may_see(const Walk& walk, std::uint32_t target, std::string_view model) {
+  const Pool& pool = *walk.view->snapshot->pool(target);
+  if (!pool.keys) return true;
+  const guard::Client* client = client_of(walk, pool);
+  return client && client->models.allows(model);
+}
+
 // Of several pools: each name once, the first pool's.
 std::string joined_models(const Walk& walk, const std::vector<std::uint32_t>& pools) {
   std::vector<dialect::ModelCard> cards;
   std::unordered_set<std::string_view> names;
   for (const std::uint32_t pool : pools) {
     for (const dialect::ServedModel& model : *walk.view->pools[pool].models) {
+      if (!may_see(walk, pool, model.id)) continue;
       if (names.insert(model.id).second) cards.push_back(dialect::card_of(model));
     }
   }
@@ -233,7 +255,7 @@ net::Task<bool> list_models(Walk& walk, const std::vector<std::uint32_t>& pools)
   const Result<std::string> name = http::percent_decode(path.substr(kList.size() + 1));
   for (const std::uint32_t pool : pools) {
     for (const dialect::ServedModel& model : *walk.view->pools[pool].models) {
-      if (!name || model.id != *name) continue;
+      if (!name || model.id != *name || !may_see(walk, pool, model.id)) continue;
       const std::string body = dialect::model_body(dialect::card_of(model));
       co_return co_await respond(walk, json_answer(body));
     }
@@ -242,10 +264,27 @@ net::Task<bool> list_models(Walk& walk, const std::vector<std::uint32_t>& pools)
   co_return co_await respond_error(walk, unknown);
 }
 
+// The lists of those pools that the client may look into.
+net::Task<bool> show_models(Walk& walk, std::vector<std::uint32_t> pools) {
+  walk.flags = walk.reason = {};
+  const Pool* const first = walk.view->snapshot->pool(pools.front());
+  std::erase_if(pools, [&](std::uint32_t target) {
+    const Pool& pool = *walk.view->snapshot->pool(target);
+    return pool.keys && !client_of(walk, pool);
+  });
+  if (pools.empty()) {
+    walk.pool = first;
+    const Result<void> known = authenticate(walk);
+    co_return co_await respond_error(walk, known.error());
+  }
+  co_return co_await list_models(walk, pools);
+}
+
 void report(Walk& walk, TimePoint now) {
   const bool cut = walk.client_gone || walk.flags == "UC" || walk.flags == "UT";
   const usage::Counted counted = walk.meter.finish(cut ? usage::End::kAborted : usage::End::kDone, now);
   if (walk.client_gone) walk.flags = "DC";
+  charge(walk, counted);
   Report told;
   if (walk.live) told.service = walk.live->service;
   told.model = walk.target_model();
@@ -280,16 +319,21 @@ net::Task<bool> serve(Walk& walk, std::uint16_t port) {
   if (walk.redirects()) co_return co_await redirect(walk, port);
   if (walk.api == Api::kModels && (!matched || walk.pool->kind == Pool::kInference)) {
     const std::vector<std::uint32_t> pools = pools_here(walk, port);
-    if (!pools.empty()) {
-      walk.flags = walk.reason = {};
-      co_return co_await list_models(walk, pools);
-    }
+    if (!pools.empty()) co_return co_await show_models(walk, pools);
   }
   if (!matched) co_return co_await respond_error(walk, matched.error());
+  if (walk.pool->keys) {
+    if (Result<void> known = authenticate(walk); !known)
+      co_return co_await respond_error(walk, known.error());
+  }
   const bool inference = walk.pool->kind == Pool::kInference;
   if (inference && dialect::has_model_in_body(walk.api)) {
     if (Result<void> resolved = resolve(walk); !resolved)
       co_return co_await respond_error(walk, resolved.error());
+  }
+  if (walk.client) {
+    if (Result<void> may = authorize(walk); !may)
+      co_return co_await respond_error(walk, may.error(), walk.retry_after_s);
   }
   if (walk.filters && !walk.filters->mirrors.empty()) send_mirrors(walk);
   Answer answer;
@@ -307,8 +351,10 @@ net::Task<bool> exchange(Tools& tools, std::uint16_t port, std::shared_ptr<const
   const auto client_left = [&walk] {
     walk.client_gone = true;
     if (walk.waiting_on) walk.waiting_on->abort();
+    if (walk.waiter) walk.tools.waitroom.leave(*walk.waiter);
   };
   bool again = false;
+  session.on_cut(client_left);
   if (session.stream().on_hangup(client_left)) {
     again = co_await serve(walk, port);
   } else {

@@ -68,48 +68,98 @@ bool look_up_prompt(Walk& walk) {
   return true;
 }
 
+// What is known of the prompt while an endpoint is chosen.
+struct Prompt {
+  bool looked_up = false;  // in the prefix index
+  std::uint32_t bytes = 0;
+};
+
+// By the picker's facts as they are. Null if there is none.
+fleet::Live* best(Walk& walk, const Prompt& prompt) {
+  const pick::PickRequest request{walk.criticality, prompt.bytes, &walk.live->picking};
+  const pick::Ranking ranking = walk.tools.picker.rank(request, walk.tools.random, 1);
+  return ranking.empty() ? nullptr : walk.live->endpoints[ranking.at(0)].get();
+}
+
 // The best endpoint that has not been tried. Null if there is none.
-fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter) {
+fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, Prompt& prompt) {
   Tools& tools = walk.tools;
   const TimePoint now = tools.loop.now();
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
-  const bool looked_up = look_up_prompt(walk);
+  prompt.looked_up = look_up_prompt(walk);
   const SessionHome session(walk);
   std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
   facts.resize(endpoints.size());
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     endpoints[i]->observe(adapter, now, facts[i]);
-    facts[i].prefix_bytes = looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
+    facts[i].prefix_bytes = prompt.looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
     facts[i].session = session.any() && session.is(*endpoints[i]);
     facts[i].tried = tried.count > 0 && tried.contains(endpoints[i].get());
   }
-  const auto prompt_bytes = static_cast<std::uint32_t>(
+  prompt.bytes = static_cast<std::uint32_t>(
       dialect::has_cached_prompt(walk.api) ? std::min<std::size_t>(walk.facts.prompt.size(), kPromptBytesMax)
                                            : 0);
-  const pick::PickRequest request{walk.criticality, prompt_bytes, &walk.live->picking};
-  const pick::Ranking ranking = tools.picker.rank(request, tools.random, 1);
-  if (ranking.empty()) return nullptr;
-  fleet::Live& live = *endpoints[ranking.at(0)];
-  const std::uint32_t held = looked_up ? tools.prompts.held_bytes(live.prefix_id()) : 0;
-  walk.prefill_bytes = prompt_bytes - std::min(held, prompt_bytes);
-  if (looked_up) {
-    tools.probe.prefix(walk.live->service, prompt_bytes, held);
-    tools.prompts.sent_to(live.prefix_id());
-  }
-  session.sent_to(live);
-  return &live;
+  return best(walk, prompt);
 }
 
-// Uses the facts that choose() has just gathered.
-Result<void> admit(Walk& walk) {
-  const admit::Limits& limits = walk.tools.config.admit;
-  const admit::PoolLoad load = admit::load_of(walk.tools.picker.facts(), limits);
-  const admit::Decision decision = admit::admit(load, walk.criticality, limits);
-  if (decision.accepted()) return {};
+// Of the endpoints that choose() has just looked at, the best that has room. Null if none has.
+fleet::Live* choose_with_room(Walk& walk, const Prompt& prompt) {
+  Tools& tools = walk.tools;
+  const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
+  std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    if (endpoints[i]->room(facts[i].in_flight, tools.loop.now(), tools.config.admit.stale) == 0)
+      facts[i].tried = true;
+  }
+  return best(walk, prompt);
+}
+
+// The request goes there: index and session take note.
+void settle(Walk& walk, const Prompt& prompt, fleet::Live& live) {
+  pick::PromptLookup& prompts = walk.tools.prompts;
+  const std::uint32_t held = prompt.looked_up ? prompts.held_bytes(live.prefix_id()) : 0;
+  walk.prefill_bytes = prompt.bytes - std::min(held, prompt.bytes);
+  if (prompt.looked_up) {
+    walk.tools.probe.prefix(walk.live->service, prompt.bytes, held);
+    prompts.sent_to(live.prefix_id());
+  }
+  SessionHome(walk).sent_to(live);
+}
+
+enum class Entry { kGo, kWait, kWaitForEndpoint };
+
+tl::unexpected<Error> refuse(Walk& walk, const admit::Decision& decision) {
   walk.flags = decision.reason == admit::Reason::kNoEndpoints ? "UH" : "UO";
   walk.reason = admit::name_of(decision.reason);
   walk.retry_after_s = decision.retry_after_s;
   return tl::unexpected(admit::error_of(decision, walk.live->service));
+}
+
+// The best endpoint is full, or others wait already.
+Result<Entry> admit_when_short(Walk& walk, const Prompt& prompt, fleet::Live*& live) {
+  const std::uint32_t waiting = walk.live->flow->waiting();
+  if (waiting == 0 && walk.tools.config.queue.requests == 0) return Entry::kGo;
+  fleet::Live* const with_room = choose_with_room(walk, prompt);
+  const std::optional<std::int32_t> first = walk.live->flow->top();
+  if (with_room && (waiting == 0 || !first || walk.priority() > *first)) {
+    live = with_room;
+    return Entry::kGo;
+  }
+  if (walk.priority() < 0) return refuse(walk, {admit::Reason::kSaturated, 1});
+  return Entry::kWait;
+}
+
+// Uses the facts that choose() has just gathered; may choose another endpoint.
+Result<Entry> admit(Walk& walk, const Prompt& prompt, fleet::Live*& live) {
+  const admit::Limits& limits = walk.tools.config.admit;
+  const admit::PoolLoad load = admit::load_of(walk.tools.picker.facts(), limits);
+  const admit::Decision decision = admit::admit(load, walk.criticality, limits);
+  if (decision.reason == admit::Reason::kNoEndpoints && walk.pool->holds) return Entry::kWaitForEndpoint;
+  if (!decision.accepted()) return refuse(walk, decision);
+  if (!live) return Entry::kGo;  // every one is left out for a reason of its own, which is told
+  const bool has_room = live->gate().has_room(live->cell().in_flight());
+  if (has_room && walk.live->flow->waiting() == 0) return Entry::kGo;
+  return admit_when_short(walk, prompt, live);
 }
 
 // The head and the edited body as one list of pieces.
@@ -255,13 +305,31 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   const bool needs_slot = !model.empty() && !walk.live->bases.contains(model);
   const pick::AdapterId adapter = needs_slot ? pick::adapter_id(model) : pick::kNoAdapter;
   Tried tried;
+  bool waited = false;
+  bool held_back = false;  // nothing was sent, and the pool's next endpoint may be waited for
   Error last;
   while (true) {
-    fleet::Live* live = choose(walk, tried, adapter);
-    if (tried.count == 0) {
-      if (Result<void> admitted = admit(walk); !admitted) co_return tl::unexpected(admitted.error());
+    Prompt prompt;
+    fleet::Live* live = choose(walk, tried, adapter, prompt);
+    if (tried.count == 0 && (!waited || !live)) {
+      const Result<Entry> entry = admit(walk, prompt, live);
+      if (!entry) co_return tl::unexpected(entry.error());
+      if (*entry != Entry::kGo) {
+        const Result<void> turn = co_await wait_for_place(walk, *entry == Entry::kWaitForEndpoint);
+        if (!turn) co_return turn;
+        waited = true;
+        continue;
+      }
+    } else if (tried.count == 0) {
+      if (fleet::Live* const with_room = choose_with_room(walk, prompt)) live = with_room;
     }
-    if (!live) co_return tl::unexpected(tried.count == 0 ? no_endpoint(walk) : last);
+    if (!live) {
+      if (!held_back) co_return tl::unexpected(tried.count == 0 ? no_endpoint(walk) : last);
+      tried = {};  // what was left has gone away while it was asked: wait for the next
+      waited = held_back = false;
+      continue;
+    }
+    settle(walk, prompt, *live);
     walk.endpoint = live->address_text();
     walk.flags = walk.reason = {};
     if (adapter != pick::kNoAdapter) live->cell().residency().touch(adapter, tools.loop.now());
@@ -294,7 +362,8 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
       live->failed(tools.loop.now());
       walk.reason = "upstream-failed";
       if (last.code == Code::kDeadline) last.code = Code::kUnavailable;
-      if (!may_retry) co_return tl::unexpected(last);
+      held_back = !connected && walk.pool->holds;
+      if (!may_retry && !held_back) co_return tl::unexpected(last);
       tools.probe.retry(connected ? "reset" : "connect-failure");
     }
     ++walk.retries;

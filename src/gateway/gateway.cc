@@ -36,14 +36,19 @@ constexpr Duration kTryAgain = std::chrono::seconds(3);
 constexpr Duration kTakeoverPatience = std::chrono::seconds(10);
 constexpr Duration kTakeoverLook = std::chrono::milliseconds(100);
 
+// How long the start waits for what it may do without.
+constexpr Duration kOptionalPatience = std::chrono::seconds(2);
+
 struct Source {
   std::string_view api_version;
   std::string_view kind;
   std::vector<ObjectPtr> Inputs::*into;
+  // Not waited for, as not everybody may read it; and only what its users wrote counts.
+  bool optional = false;
 };
 
 // What the gateway reads. Several kinds may feed one input.
-constexpr std::array<Source, 16> kSources{{
+constexpr std::array<Source, 22> kSources{{
     {"networking.istio.io/v1", "Gateway", &Inputs::istio_gateways},
     {"gateway.networking.k8s.io/v1", "Gateway", &Inputs::gateways},
     {"istio.alibabacloud.com/v1", "LLMRoute", &Inputs::llm_routes},
@@ -51,6 +56,10 @@ constexpr std::array<Source, 16> kSources{{
     {"inference.networking.x-k8s.io/v1alpha2", "InferencePool", &Inputs::inference_pools},
     {"inference.networking.k8s.io/v1", "InferencePool", &Inputs::inference_pools},
     {"inference.networking.x-k8s.io/v1alpha2", "InferenceModel", &Inputs::inference_models},
+    {"inference.networking.x-k8s.io/v1alpha2", "InferenceObjective", &Inputs::objectives},
+    {"llm-d.ai/v1alpha2", "InferenceObjective", &Inputs::objectives},
+    {"inference.networking.x-k8s.io/v1alpha2", "InferenceModelRewrite", &Inputs::model_rewrites},
+    {"llm-d.ai/v1alpha2", "InferenceModelRewrite", &Inputs::model_rewrites},
     {"istio.alibabacloud.com/v1beta1", "ASMMeshConfig", &Inputs::mesh_configs},
     {"networking.k8s.io/v1", "Ingress", &Inputs::ingresses},
     {"v1", "Service", &Inputs::services},
@@ -60,6 +69,8 @@ constexpr std::array<Source, 16> kSources{{
     {"v1", "Secret", &Inputs::secrets},
     {"v1", "ConfigMap", &Inputs::config_maps},
     {"gateway.networking.k8s.io/v1beta1", "ReferenceGrant", &Inputs::reference_grants},
+    {"autoscaling/v2", "HorizontalPodAutoscaler", &Inputs::autoscalers, true},
+    {"apps/v1", "Deployment", &Inputs::deployments, true},
 }};
 
 struct Feed {
@@ -67,6 +78,21 @@ struct Feed {
   std::unique_ptr<cluster::Informer> informer;
   std::jthread thread;
 };
+
+// More than its status: an autoscaler's is written every second.
+bool is_rewritten(const cluster::Change& change) {
+  return !change.before || !change.after ||
+         change.before->metadata().generation != change.after->metadata().generation ||
+         change.before->metadata().annotations != change.after->metadata().annotations;
+}
+
+// An endpoint's gate and the pool's saturation mean the same by full.
+fleet::Options fleet_options(const Config& config) {
+  fleet::Options options = config.fleet;
+  options.gate.waiting = config.admit.waiting_threshold;
+  options.gate.kv = config.admit.kv_threshold;
+  return options;
+}
 
 // A listener that cannot bind makes its Gateways' findings say so.
 void tell_bind_failures(std::vector<Finding>& findings, const Snapshot& snapshot,
@@ -98,7 +124,7 @@ struct Gateway::State {
         registry(config.workers + 1),
         prefixes(config.prefix_blocks_max),
         fleet(
-            loop, config.fleet, [this] { publish(); }, &prefixes),
+            loop, fleet_options(config), [this] { publish(); }, &prefixes),
         listeners(workers, config.bind),
         settle(loop, [this] { compile_now(); }),
         try_again(loop, [this] { compile_now(); }),
@@ -126,6 +152,7 @@ struct Gateway::State {
   std::unique_ptr<telemetry::AccessLog> access_log;
   pick::PrefixIndex prefixes;  // outlives all that holds an endpoint
   std::vector<std::unique_ptr<Worker>> workers;
+  guard::Ledger ledger;
   fleet::Fleet fleet;
   Listeners listeners;
   TlsServers tls_servers;
@@ -140,6 +167,8 @@ struct Gateway::State {
   net::Address stats_address;
   std::vector<Feed> feeds;
   std::shared_ptr<const Snapshot> snapshot = std::make_shared<const Snapshot>();
+  WaitingByPool waiting;
+  TimePoint started = std::chrono::steady_clock::now();
   bool compiled_once = false;
   bool finishing = false;
   net::TaskGroup last;
@@ -169,8 +198,9 @@ void Gateway::State::changed() {
 
 void Gateway::State::compile_now() {
   if (finishing) return;
-  const bool all_synced =
-      std::ranges::all_of(feeds, [](const Feed& feed) { return feed.informer->synced(); });
+  const bool patient = loop.now() < started + kOptionalPatience;
+  const bool all_synced = std::ranges::all_of(
+      feeds, [&](const Feed& feed) { return (feed.source.optional && !patient) || feed.informer->synced(); });
   if (!all_synced) {  // half a picture would refuse what the other half allows
     settle.arm(loop.now() + kSettle);
     return;
@@ -178,6 +208,7 @@ void Gateway::State::compile_now() {
   Compiled compiled = compile(gather());
   snapshot = compiled.snapshot;
   compiled_once = true;
+  waiting = waiting_of(*snapshot, waiting, workers.size());
   const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot);
   fleet.set(wanted);
   tls = tls_servers.apply(*snapshot);
@@ -190,7 +221,7 @@ void Gateway::State::compile_now() {
 }
 
 void Gateway::State::publish() {
-  View view = view_of(snapshot, fleet, config.pick);
+  View view = view_of(snapshot, fleet, config.pick, waiting);
   view.tls = tls;
   for (const std::unique_ptr<Worker>& worker : workers) worker->set(view);
 }
@@ -290,22 +321,26 @@ Result<void> Gateway::start() {
   s.stats_address = *bound;
   s.registry.add_collector([&s](telemetry::ExpositionWriter& writer) {
     write_fleet(writer, s.fleet.rows());
+    write_waiting(writer, s.waiting);
     write_prefixes(writer, s.prefixes);
   });
   telemetry::add_process_metrics(s.registry);
   for (std::uint32_t i = 0; i < s.config.workers; ++i) {
     s.workers.push_back(
-        std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), s.prefixes, i));
+        std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), s.prefixes, s.ledger, i));
   }
   if (!s.handover.empty() && !s.takeover) s.await_successor();
   s.feeds.reserve(kSources.size());
   for (const Source& source : kSources) {
     const resource::Kind* kind = resource::find_kind(source.api_version, source.kind);
     TG_CHECK(kind != nullptr);
-    s.feeds.push_back(
-        {source,
-         std::make_unique<cluster::Informer>(s.client, *kind, [&s](const cluster::Change&) { s.changed(); }),
-         {}});
+    s.feeds.push_back({source,
+                       std::make_unique<cluster::Informer>(s.client, *kind,
+                                                           [&s, &source](const cluster::Change& change) {
+                                                             if (!source.optional || is_rewritten(change))
+                                                               s.changed();
+                                                           }),
+                       {}});
   }
   for (Feed& feed : s.feeds) {
     feed.thread =

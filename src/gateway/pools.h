@@ -14,12 +14,15 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "gateway/finding.h"
+#include "gateway/guard/ring.h"
 #include "gateway/picker_config.h"
 #include "gateway/rewrite/model_table.h"
 #include "resource/core.h"
@@ -64,6 +67,10 @@ struct Pool {
   bool http2 = false;               // appProtocol kubernetes.io/h2c
   bool enabled = true;              // false: switched off by ASMMeshConfig; has no endpoints
   Picking picking;
+  std::map<std::string, std::int32_t, std::less<>> objectives;  // priorities by the name a header gives
+  std::shared_ptr<const guard::Ring> keys;  // one of these must be shown; null: anybody may ask
+  bool holds = false;                       // requests wait for a first endpoint (holding.h)
+  Duration hold_timeout{0};                 // at most so long; zero: as the configuration says
   std::string sticky_header;  // lower case; models are drawn by a hash of its value; empty: per request
 };
 
@@ -102,6 +109,7 @@ class PoolSet {
                         ServiceError& error);
 
   const Pool& at(std::uint32_t index) const { return pools_[index]; }
+  Pool& edit(std::uint32_t index) { return pools_[index]; }
   // The InferencePool object behind an index; null for a Service.
   ObjectPtr object(std::uint32_t index) const { return index < objects_.size() ? objects_[index] : nullptr; }
 

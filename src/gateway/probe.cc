@@ -184,6 +184,14 @@ void Probe::prefix(const std::string& service, std::uint32_t prompt_bytes, std::
   found->second.held.add(held_bytes);
 }
 
+void Probe::waited(const std::string& service, std::string_view how, Duration time) {
+  registry_
+      .histogram("tidegate_wait_seconds", "Time that requests which had to wait waited in the gateway.",
+                 telemetry::ttft_bounds(), {"service", "how"})
+      .with(shard_, {service, std::string(how)})
+      .observe(seconds(time));
+}
+
 void Probe::pick(const std::string& key, const std::string& service, const std::string& address) {
   const auto found = picks_.find(std::string_view(key));
   if (found != picks_.end()) {

@@ -43,6 +43,8 @@ class Probe {
   void refused(int status);  // never became a request
   void retry(std::string_view reason);
   void rejected(std::string_view reason);
+  // For a first endpoint ("held") or for room ("queued"), whatever came of it.
+  void waited(const std::string& service, std::string_view how, Duration time);
   // `key` tells the endpoint apart from the same address in another pool.
   void pick(const std::string& key, const std::string& service, const std::string& address);
   // A prompt that was looked up: its bytes, and those that the endpoint it goes to holds.

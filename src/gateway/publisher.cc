@@ -30,8 +30,10 @@ void add_bases(const std::vector<dialect::ServedModel>& models, std::vector<std:
   }
 }
 
-PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settings& picking) {
+PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settings& picking,
+                 const WaitingByPool& waiting) {
   PoolView view;
+  if (const auto found = waiting.find(pool.id); found != waiting.end()) view.flow = found->second.cell;
   view.service = pool.name + "." + pool.namespace_;
   view.picking = pool.picking.over(picking);
   view.prefix_seed = pick::hash_bytes(pool.id, 0);
@@ -70,11 +72,22 @@ std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot) {
   return wanted;
 }
 
+WaitingByPool waiting_of(const Snapshot& snapshot, const WaitingByPool& before, std::size_t workers) {
+  WaitingByPool waiting;
+  for (const Pool& pool : snapshot.pools) {
+    const auto known = before.find(pool.id);
+    waiting[pool.id] = known != before.end() ? known->second
+                                             : Waiting{pool.namespace_ + "/" + pool.name,
+                                                       std::make_shared<flow::Cell>(workers)};
+  }
+  return waiting;
+}
+
 View view_of(std::shared_ptr<const Snapshot> snapshot, const fleet::Fleet& fleet,
-             const pick::Settings& picking) {
+             const pick::Settings& picking, const WaitingByPool& waiting) {
   View view;
   view.pools.reserve(snapshot->pools.size());
-  for (const Pool& pool : snapshot->pools) view.pools.push_back(view_of(pool, fleet, picking));
+  for (const Pool& pool : snapshot->pools) view.pools.push_back(view_of(pool, fleet, picking, waiting));
   view.snapshot = std::move(snapshot);
   return view;
 }

@@ -33,6 +33,8 @@ class Sink {
   Sink(Walk& walk, http::Framing framing) : walk_(walk), framing_(framing), head_(walk.tools.scratches) {}
 
   std::string& head() { return *head_; }
+  // The client has a head already.
+  void skip_head() { head_sent_ = true; }
 
   // Sends what is in `parts`, after the head if that has not gone yet. `last` ends the body.
   net::Task<bool> send(const std::vector<std::string_view>& parts, bool last) {
@@ -109,6 +111,7 @@ void append_head(std::string& out, Walk& walk, const Answer& answer, http::Frami
     http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   out.append("x-request-id: ").append(walk.request_id).append("\r\n", 2);
   append_session(out, walk, *answer.live);
+  append_limit_fields(out, walk);
   if (framing == http::Framing::kLength) http::append_field(out, "content-length", head.content_length);
   // The answer to HEAD says how long the body would be.
   if (framing == http::Framing::kNone && walk.request.head.method == "HEAD") {
@@ -208,15 +211,58 @@ net::Task<void> tell_in_stream(const Walk& walk, Sink& sink, End end) {
   co_await sink.send(parts, true);
 }
 
+// Ends a stream that began while its request waited with something that is no stream.
+net::Task<bool> end_begun(Walk& walk, std::string_view document) {
+  std::string event = "data: ";
+  for (const char c : document) event += c == '\n' || c == '\r' ? ' ' : c;
+  event += "\n\ndata: [DONE]\n\n";
+  Sink sink(walk, http::Framing::kChunked);
+  sink.skip_head();
+  const std::vector<std::string_view> parts = {event};
+  const bool sent = co_await sink.send(parts, true);
+  if (!sent) walk.client_gone = true;
+  co_return sent&& walk.keep_alive;
+}
+
+net::Task<bool> relay_as_event(Walk& walk, Answer& answer) {
+  constexpr std::size_t kBytesMax = 64 * 1024;
+  walk.status = answer.head->status;
+  std::string body;
+  bool done = false;
+  std::vector<std::string_view>& pieces = answer.connection->pieces();
+  while (!done && body.size() <= kBytesMax) {
+    Result<bool> more = take_ready(answer, pieces);
+    if (more && !*more && pieces.empty()) {
+      begin_wait(walk, answer);
+      more = co_await answer.connection->read_body(pieces);
+      walk.waiting_on = nullptr;
+    }
+    for (const std::string_view piece : pieces) body += piece;
+    answer.read_already.clear();
+    if (!more) break;
+    done = *more;
+  }
+  if (walk.client_gone) co_return false;
+  if (done) walk.tools.upstream.give_back(std::move(answer.connection));
+  const Error unreadable{Code::kUnavailable, "", "the engine's answer was no stream and could not be read"};
+  const std::string shown = done ? body : dialect::error_body(unreadable);
+  co_return co_await end_begun(walk, shown);
+}
+
 }  // namespace
 
 net::Task<bool> relay(Walk& walk, Answer& answer) {
   const bool events = is_event_stream(*answer.head);
+  if (walk.begun && !events) co_return co_await relay_as_event(walk, answer);
   const http::Framing framing = framing_for(walk, answer, events);
   Sink sink(walk, framing);
   walk.status = answer.head->status;
   walk.streamed = events;
-  append_head(sink.head(), walk, answer, framing);
+  if (walk.begun) {
+    sink.skip_head();
+  } else {
+    append_head(sink.head(), walk, answer, framing);
+  }
   End end = End::kDone;
   if (framing == http::Framing::kNone) {
     const std::vector<std::string_view> nothing;
@@ -253,8 +299,32 @@ net::Task<bool> relay(Walk& walk, Answer& answer) {
   co_return false;
 }
 
+net::Task<bool> send_comment(Walk& walk) {
+  Sink sink(walk, http::Framing::kChunked);
+  if (walk.begun) {
+    sink.skip_head();
+  } else {
+    std::string& head = sink.head();
+    http::append_status_line(head, 200);
+    http::append_field(head, "content-type", "text/event-stream; charset=utf-8");
+    http::append_field(head, "cache-control", "no-cache");
+    http::append_field(head, "date", walk.tools.date.text(walk.tools.clock.wall()));
+    if (!walk.request_id.empty()) http::append_field(head, "x-request-id", walk.request_id);
+    head += "transfer-encoding: chunked\r\n";
+    if (!walk.keep_alive) head += "connection: close\r\n";
+    http::end_head(head);
+    walk.begun = true;
+    walk.status = 200;
+    walk.streamed = true;
+  }
+  const std::vector<std::string_view> parts = {": waiting\n\n"};
+  const bool sent = co_await sink.send(parts, false);
+  co_return sent;
+}
+
 net::Task<bool> respond(Walk& walk, OwnAnswer answer) {
   if (walk.client_gone) co_return false;
+  if (walk.begun) co_return co_await end_begun(walk, answer.body);
   walk.status = answer.status;
   std::string out;
   http::append_status_line(out, answer.status);
@@ -264,6 +334,8 @@ net::Task<bool> respond(Walk& walk, OwnAnswer answer) {
   http::append_field(out, "date", walk.tools.date.text(walk.tools.clock.wall()));
   if (!walk.request_id.empty()) http::append_field(out, "x-request-id", walk.request_id);
   if (!walk.reason.empty()) http::append_field(out, "x-tidegate-refused", walk.reason);
+  append_limit_fields(out, walk);
+  if (answer.status == 401) out += "www-authenticate: Bearer\r\n";
   if (answer.retry_after_s > 0) http::append_field(out, "retry-after", answer.retry_after_s);
   if (!walk.keep_alive) {
     out += "connection: close\r\n";

@@ -106,7 +106,8 @@ void append_request_head(std::string& out, const Walk& walk, std::uint64_t conte
   });
   append_fields(out, start, head.headers, [&](const http::Header& header) {
     if (header.field == http::Field::kHost) return host_is_sent;
-    return !is_ours(header) && !hop.contains(header) && (!edits || !edits->drops(header.name));
+    return !is_ours(header) && !hop.contains(header) && (!edits || !edits->drops(header.name)) &&
+           (!walk.client || !is_credential(header));
   });
   if (edits) append_edits(out, *edits);
   if (!host_is_sent) out.append("host: ").append(host).append("\r\n", 2);

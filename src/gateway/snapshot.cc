@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "gateway/api_keys.h"
 #include "gateway/attach.h"
+#include "gateway/holding.h"
+#include "gateway/objectives.h"
 #include "gateway/routes.h"
 #include "resource/asm_mesh_config.h"
 #include "resource/inference_pool.h"
@@ -66,6 +69,17 @@ const Listener* Snapshot::listener(std::uint16_t port) const {
   return found == listeners.end() ? nullptr : &*found;
 }
 
+ObjectPtr object_of(const Inputs& inputs, const Pool& pool) {
+  const bool is_service = pool.kind == Pool::kService;
+  for (const ObjectPtr& object : is_service ? inputs.services : inputs.inference_pools) {
+    if (object->namespace_() != pool.namespace_ || object->name() != pool.name) continue;
+    const std::string& version = object->api_version();
+    if (is_service || pool.id.starts_with("InferencePool." + version.substr(0, version.find('/')) + " "))
+      return object;
+  }
+  return nullptr;
+}
+
 Compiled compile(const Inputs& inputs) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->base_models = BaseModels(inputs.config_maps);
@@ -105,7 +119,11 @@ Compiled compile(const Inputs& inputs) {
   }
   append(compiled.findings, std::move(pools.unreadable));
   append(compiled.findings, std::move(pools.model_findings));
+  append(compiled.findings, read_objectives(inputs, pools));
+  append(compiled.findings, read_model_rewrites(inputs, pools));
   snapshot->pools = pools.take();
+  mark_holding(inputs, snapshot->pools);
+  mark_guarded(inputs, snapshot->pools);
   compiled.snapshot = std::move(snapshot);
   return compiled;
 }

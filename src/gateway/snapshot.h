@@ -65,9 +65,13 @@ struct Inputs {
   std::vector<ObjectPtr> http_routes;      // gateway.networking.k8s.io HTTPRoute
   std::vector<ObjectPtr> inference_pools;  // both groups
   std::vector<ObjectPtr> inference_models;
+  std::vector<ObjectPtr> objectives;      // InferenceObjective, both groups
+  std::vector<ObjectPtr> model_rewrites;  // InferenceModelRewrite, both groups
   std::vector<ObjectPtr> mesh_configs;  // ASMMeshConfig
-  std::vector<ObjectPtr> ingresses;  // networking.k8s.io Ingress
+  std::vector<ObjectPtr> ingresses;     // networking.k8s.io Ingress
   std::vector<ObjectPtr> services;
+  std::vector<ObjectPtr> autoscalers;  // HorizontalPodAutoscaler: whose pods may be at zero
+  std::vector<ObjectPtr> deployments;
   std::vector<ObjectPtr> pods;
   std::vector<ObjectPtr> endpoint_slices;
   std::vector<ObjectPtr> namespaces;   // for allowedRoutes by selector
@@ -93,5 +97,8 @@ struct Compiled {
 };
 
 Compiled compile(const Inputs& inputs);
+
+// The InferencePool or Service that a pool was made of; null if it is not among the inputs.
+ObjectPtr object_of(const Inputs& inputs, const Pool& pool);
 
 }  // namespace tidegate::gateway

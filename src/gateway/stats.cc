@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 #include <string>
 
 #include "gateway/dialect/json_text.h"
@@ -110,6 +111,43 @@ void write_prefixes(telemetry::ExpositionWriter& writer, const pick::PrefixIndex
   writer.sample({}, static_cast<double>(index.blocks()));
   writer.family(Kind::kGauge, "tidegate_prefix_index_bytes", "Memory of the prefix index.");
   writer.sample({}, static_cast<double>(index.memory_bytes()));
+}
+
+void write_waiting(telemetry::ExpositionWriter& writer, const WaitingByPool& waiting) {
+  // Pools of one name, such as a Service's ports, are told together.
+  std::map<std::string_view, flow::Cell::Row> held;
+  std::map<std::pair<std::string_view, std::int32_t>, flow::Cell::Row> queued;
+  const auto add = [](flow::Cell::Row& sum, const flow::Cell::Row& row) {
+    sum.requests += row.requests;
+    sum.bytes += row.bytes;
+  };
+  for (const auto& [id, pool] : waiting) {
+    add(held[pool.name], pool.cell->held());
+    add(queued[{pool.name, 0}], {});
+    for (const flow::Cell::Row& row : pool.cell->queued()) add(queued[{pool.name, row.priority}], row);
+  }
+  const auto write_held = [&](std::string_view name, std::string_view help, auto value) {
+    writer.family(telemetry::Kind::kGauge, name, help);
+    for (const auto& [pool, row] : held) {
+      const std::array<std::pair<std::string_view, std::string_view>, 1> labels = {{{"pool", pool}}};
+      writer.sample(labels, static_cast<double>(value(row)));
+    }
+  };
+  const auto write_queued = [&](std::string_view name, std::string_view help, auto value) {
+    writer.family(telemetry::Kind::kGauge, name, help);
+    for (const auto& [key, row] : queued) {
+      const std::string priority = std::to_string(key.second);
+      const std::array<std::pair<std::string_view, std::string_view>, 2> labels = {
+          {{"pool", key.first}, {"priority", priority}}};
+      writer.sample(labels, static_cast<double>(value(row)));
+    }
+  };
+  const auto requests = [](const flow::Cell::Row& row) { return row.requests; };
+  const auto bytes = [](const flow::Cell::Row& row) { return row.bytes; };
+  write_held("tidegate_held_requests", "Requests that wait for a pool's first endpoint.", requests);
+  write_held("tidegate_held_bytes", "What they take in memory, heads and bodies.", bytes);
+  write_queued("tidegate_queued_requests", "Requests that wait for room on a pool's endpoints.", requests);
+  write_queued("tidegate_queued_bytes", "What they take in memory, heads and bodies.", bytes);
 }
 
 net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,

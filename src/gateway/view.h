@@ -15,6 +15,7 @@
 
 #include "gateway/dialect/answer.h"
 #include "gateway/fleet/live.h"
+#include "gateway/flow/cell.h"
 #include "gateway/pick/settings.h"
 #include "gateway/rewrite/model_table.h"
 #include "gateway/snapshot.h"
@@ -27,6 +28,7 @@ struct PoolView {
   std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
   rewrite::NameSet bases;                               // those of them that are no adapters
   std::shared_ptr<const std::vector<dialect::ServedModel>> models;  // what GET /v1/models lists
+  std::shared_ptr<flow::Cell> flow;                                 // who waits for this pool
   std::string service;                                              // "name.namespace", for labels
   pick::Settings picking;
   std::uint64_t prefix_seed = 0;  // keeps its prompts apart from other pools'

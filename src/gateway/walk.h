@@ -22,6 +22,7 @@
 #include "gateway/dialect/body_facts.h"
 #include "gateway/dialect/traits.h"
 #include "gateway/fleet/live.h"
+#include "gateway/guard/ledger.h"
 #include "gateway/listener/session.h"
 #include "gateway/mirror.h"
 #include "gateway/pick/prompt_lookup.h"
@@ -31,6 +32,7 @@
 #include "gateway/upstream/pool.h"
 #include "gateway/usage/meter.h"
 #include "gateway/view.h"
+#include "gateway/waitroom.h"
 #include "http/write.h"
 #include "telemetry/access_log.h"
 #include "telemetry/trace.h"
@@ -53,6 +55,8 @@ struct Tools {
   http::DateText& date;
   Scratches& scratches;
   Mirrors& mirrors;
+  Waitroom& waitroom;
+  guard::Books& books;
 };
 
 struct Walk {
@@ -68,6 +72,7 @@ struct Walk {
   listener::Session& session;
   const listener::Request& request;
   std::shared_ptr<const View> view;
+  std::shared_ptr<const View> later_view;  // after a wait: whose endpoints are used
 
   // From the head.
   std::string_view host;
@@ -94,9 +99,14 @@ struct Walk {
   const rewrite::Target* target = nullptr;  // null: the name goes on unchanged
   pick::Criticality criticality = pick::Criticality::kStandard;
 
+  std::optional<std::int32_t> objective;    // the priority that a header asked for
+  const guard::Client* client = nullptr;    // whose API key was shown; lives in the pool
+  std::shared_ptr<guard::Account> account;  // where its tokens are counted; null: nowhere
+
   // While it is under way.
   bool client_gone = false;
   upstream::Connection* waiting_on = nullptr;  // aborted when the client leaves
+  Waiter* waiter = nullptr;                    // likewise
   std::string_view endpoint;                   // that was asked last
   std::uint32_t retries = 0;
   std::uint64_t prefill_bytes = 0;  // of the prompt, that the endpoint asked last does not hold
@@ -105,6 +115,7 @@ struct Walk {
   std::uint32_t retry_after_s = 0;
   int status = 0;  // sent to the client
   std::uint64_t bytes_sent = 0;
+  bool begun = false;  // the head of a stream was sent while the request waited
   bool streamed = false;
   std::optional<TimePoint> sent_on;
   std::optional<TimePoint> answered;
@@ -115,6 +126,14 @@ struct Walk {
 
   // For a wait that begins now: the end of the exchange or of the attempt, whichever is nearer.
   TimePoint deadline(Duration wait) const { return std::min({tools.loop.now() + wait, ends, attempt_ends}); }
+
+  // Of those that wait the higher goes first; below 0 nobody waits.
+  std::int32_t priority() const {
+    if (objective) return *objective;
+    return criticality == pick::Criticality::kCritical   ? 1
+           : criticality == pick::Criticality::kStandard ? 0
+                                                         : -1;
+  }
 
   // What the engine is asked for; also the label and the log's target model.
   std::string_view target_model() const {
@@ -188,6 +207,25 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer);
 
 // Tells the endpoint's breaker how a request ended there, and the log if that opened or closed it.
 void note_outcome(fleet::Live& live, bool succeeded, TimePoint now);
+
+// Whose API key the request shows; null if the pool knows none such. Requires: the pool has keys.
+const guard::Client* client_of(const Walk& walk, const Pool& pool);
+// Who asks. Requires: the pool has keys. Errors: kUnauthorized.
+Result<void> authenticate(Walk& walk);
+// Whether that client may ask for this, and more of it. Errors: kForbidden, kExhausted.
+Result<void> authorize(Walk& walk);
+void charge(Walk& walk, const usage::Counted& counted);
+bool is_credential(const http::Header& header);
+// x-ratelimit-*, for the answer's head.
+void append_limit_fields(std::string& out, const Walk& walk);
+
+// Waits until an endpoint is there or has room. Then walk.live is the newest view's. Errors: kUnavailable
+// (503: no endpoint came, or none may be waited for), kExhausted (429), kCancelled (client left).
+net::Task<Result<void>> wait_for_place(Walk& walk, bool no_endpoint);
+
+// To a client that waits for a stream: the head of one before the first, then a comment, which says nothing.
+// False if the client is gone. From then on every answer is part of that stream.
+net::Task<bool> send_comment(Walk& walk);
 
 // Hands the answer to the client. True if the client's connection may carry another request.
 net::Task<bool> relay(Walk& walk, Answer& answer);

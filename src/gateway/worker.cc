@@ -9,7 +9,8 @@
 namespace tidegate::gateway {
 
 Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-               telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, std::size_t shard)
+               telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, guard::Ledger& ledger,
+               std::size_t shard)
     : config_(config),
       upstream_(loop_, buffers_, config.upstream),
       random_(Random::from_system()),
@@ -18,8 +19,10 @@ Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& re
       bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
       probe_(registry, shard),
       mirrors_(loop_, upstream_),
-      tools_{loop_,   config_, clock,      random_, upstream_, picker_,    prompts_,
-             bodies_, probe_,  access_log, shard,   date_,     scratches_, mirrors_},
+      waitroom_(loop_, shard, config.admit),
+      books_(ledger),
+      tools_{loop_,  config_,    clock, random_, upstream_,  picker_,  prompts_,  bodies_,
+             probe_, access_log, shard, date_,   scratches_, mirrors_, waitroom_, books_},
       view_(std::make_shared<const View>()),
       thread_([this] { loop_.run(); }) {}
 
@@ -30,8 +33,10 @@ Worker::~Worker() {
 
 void Worker::set(View view) {
   // The copy is this worker's alone: counting references to it touches no other worker's memory.
-  loop_.post(
-      [this, view = std::make_shared<const View>(std::move(view))]() mutable { view_ = std::move(view); });
+  loop_.post([this, view = std::make_shared<const View>(std::move(view))]() mutable {
+    view_ = std::move(view);
+    waitroom_.set(view_);
+  });
 }
 
 Result<net::Address> Worker::listen(const net::Address& address, std::uint16_t port) {
@@ -104,6 +109,7 @@ net::Task<void> Worker::retire(std::unique_ptr<listener::Acceptor> acceptor, Dur
 std::future<void> Worker::drain(Duration timeout) {
   joined_ = true;
   loop_.post([this, timeout] {
+    waitroom_.stop();
     for (auto& [address, acceptor] : acceptors_) tasks_.spawn(retire(std::move(acceptor), timeout));
     acceptors_.clear();
     finishing_.spawn(finish());
@@ -116,6 +122,7 @@ net::Task<void> Worker::finish() {
   co_await mirrors_.stop();
   upstream_.close();
   view_.reset();
+  waitroom_.set(nullptr);
   loop_.stop();
   drained_.set_value();
 }

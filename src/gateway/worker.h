@@ -24,7 +24,7 @@ class Worker {
  public:
   // All references outlive the worker.
   Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-         telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, std::size_t shard);
+         telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, guard::Ledger& ledger, std::size_t shard);
   ~Worker();
 
   // Requests that begin from now on use this view.
@@ -64,6 +64,8 @@ class Worker {
   http::DateText date_;
   Scratches scratches_;
   Mirrors mirrors_;
+  Waitroom waitroom_;
+  guard::Books books_;
   Tools tools_;
   std::shared_ptr<const View> view_;
   std::multimap<std::string, std::unique_ptr<listener::Acceptor>> acceptors_;  // by address

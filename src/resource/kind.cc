@@ -12,6 +12,7 @@
 #include "resource/horizontal_pod_autoscaler.h"
 #include "resource/http_route.h"
 #include "resource/inference_model.h"
+#include "resource/inference_objective.h"
 #include "resource/inference_pool.h"
 #include "resource/inference_service.h"
 #include "resource/ingress.h"
@@ -56,6 +57,10 @@ std::span<const Kind> kinds() {
         inference_pool_old_kind(),
         inference_pool_kind(),
         inference_model_kind(),
+        inference_objective_kind(kInferenceGroupOld),
+        inference_objective_kind(kLlmdGroup),
+        inference_model_rewrite_kind(kInferenceGroupOld),
+        inference_model_rewrite_kind(kLlmdGroup),
         llm_route_kind(),
         asm_mesh_config_kind(),
         istio_gateway_kind(),

@@ -219,6 +219,16 @@ InferenceModel.spec.poolRef | The InferencePool that serves it.
 InferenceModel.spec.targetModels | The models or adapters that answer, each with its share.
 InferenceModel.spec.targetModels.name | The name the engine knows.
 InferenceModel.spec.targetModels.weight | Its share, 1 to 1000000; all targets have one or none has.
+InferenceObjective | How important requests are that name it in the header x-gateway-inference-objective.
+InferenceObjective.spec.priority | Higher goes first when requests wait; 0 unless set; below 0 they are refused under load.
+InferenceObjective.spec.poolRef | The InferencePool whose requests may name it.
+InferenceModelRewrite | Which model names are asked of a pool's engines as which others.
+InferenceModelRewrite.spec.poolRef | The InferencePool.
+InferenceModelRewrite.spec.rules | Exact names before rules for every name, then the older object, then the order here.
+InferenceModelRewrite.spec.rules.matches | The names; every name unless there are some.
+InferenceModelRewrite.spec.rules.targets | The models or adapters that answer, each with its share.
+InferenceModelRewrite.spec.rules.targets.modelRewrite | The name the engine knows.
+InferenceModelRewrite.spec.rules.targets.weight | Its share, 1 to 1000000; all targets have one or none has.
 LLMRoute | Which hosts and headers lead to which pools of models.
 LLMRoute.spec.host | The host clients ask for.
 LLMRoute.spec.gateways | The Gateways that serve this route; all unless set.

@@ -117,11 +117,19 @@ Json autoscaler(const Object& owner, const InferenceService& service, const Trac
                    {"averageValue", std::to_string(predictor.scale_target.value_or(1))}};
     entry = {{"type", "Pods"}, {"pods", {{"metric", {{"name", name}}}, {"target", std::move(target)}}}};
   }
-  const int min = std::max(predictor.min_replicas, 1);
+  // From zero only demand can wake it: the gateway holds requests meanwhile and says how many.
+  const int min = predictor.min_replicas;
+  Json& annotations = document["metadata"]["annotations"];
+  if (min == 0) annotations["tidegate.dev/scaling-rule"] = "demand";
+  for (const char* name : {"tidegate.dev/scaling-rule", "tidegate.dev/scaling-period",
+                           "tidegate.dev/replica-capacity", "tidegate.dev/idle-after"}) {
+    const auto own = owner.metadata().annotations.find(name);
+    if (own != owner.metadata().annotations.end()) annotations[name] = own->second;
+  }
   document["spec"] = {
       {"scaleTargetRef", {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", track.name}}},
       {"minReplicas", min},
-      {"maxReplicas", std::max(predictor.max_replicas, min)},
+      {"maxReplicas", std::max({predictor.max_replicas, min, 1})},
       {"metrics", Json::array({std::move(entry)})}};
   // KServe's own autoscaler of language models goes by demand too.
   if (is_llm(owner)) document["metadata"]["annotations"]["tidegate.dev/scaling-rule"] = "demand";

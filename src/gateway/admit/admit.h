@@ -6,9 +6,7 @@
 // burst between two scrapes is seen. A scrape that is old counts for what it said and fades with age: missing
 // metrics never stop traffic.
 //
-// Standard and critical requests wait in the engine's own queue, up to `in_flight_max` for the pool; only
-// sheddable ones are shed. The gateway's own queues take their place here: a Decision gains a third way
-// between accept and reject.
+// Only sheddable requests are shed; others wait, in the gateway while no endpoint has room (flow).
 //
 // Source: Gateway API Inference Extension, utilization detector (thresholds 5 waiting and 0.8 KV use).
 // Thread: pure.

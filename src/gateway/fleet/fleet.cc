@@ -67,6 +67,7 @@ void Fleet::set(std::span<const Wanted> wanted) {
         one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot(), one.name, options_.guard);
     auto watched = std::make_shared<Watched>(loop_, std::move(live));
     watched_.emplace(one.key, watched);
+    if (one.scraped) watched->live->gate().start(options_.gate);
     if (one.scraped) tasks_.spawn(watch(watched));
   }
 }
@@ -139,7 +140,10 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
   dialect::EngineState& state = watched.state;
   dialect::read_metrics(watched.page, state);
   watched.has_page = *status == 200 && state.any();
-  if (!watched.has_page) co_return true;
+  if (!watched.has_page) {
+    live.gate().open();
+    co_return true;
+  }
   const TimePoint now = loop_.now();
   if (state.has_tokens && state.tokens != watched.tokens) {  // it works, whoever waits
     watched.tokens = state.tokens;
@@ -150,6 +154,8 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
                       mark, now);
   if (const std::uint64_t tokens = state.num_gpu_blocks * state.block_size; tokens > 0)
     live.prefixes().set_capacity(tokens * kBytesPerToken);
+  live.gate().observe(static_cast<float>(state.waiting), static_cast<float>(state.kv_usage),
+                      live.cell().in_flight(), options_.gate);
   if (state.has_lora && state.max_lora > 0) live.cell().residency().set_slots(state.max_lora);
   for (const std::string& adapter : state.running_adapters) {
     live.cell().residency().touch(pick::adapter_id(adapter), now);

@@ -31,6 +31,7 @@ struct Options {
   Duration scrape_interval = std::chrono::milliseconds(100);
   Duration scrape_timeout = std::chrono::seconds(1);
   Duration models_interval = std::chrono::seconds(5);
+  flow::GateLimits gate;
   std::size_t page_bytes_max = 4 * 1024 * 1024;
   Guard guard = {};
 };

@@ -46,7 +46,7 @@ class FleetTest : public testing::Test {
 
 TEST_F(FleetTest, LearnsLoadAdaptersAndModelsAndNoticesDeath) {
   int changes = 0;
-  Fleet fleet(loop_, {.scrape_interval = milliseconds(5), .scrape_timeout = milliseconds(200)},
+  Fleet fleet(loop_, {.scrape_interval = milliseconds(5), .scrape_timeout = milliseconds(200), .gate = {}},
               [&] { ++changes; });
   net::TaskGroup group;
   group.spawn([](FleetTest& t, Fleet& f, int& changed) -> net::Task<void> {

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "gateway/dialect/traits.h"
 #include "gateway/fleet/breaker.h"
+#include "gateway/flow/gate.h"
 #include "gateway/pick/endpoint.h"
 #include "gateway/pick/prefix_index.h"
 #include "net/address.h"
@@ -54,6 +55,17 @@ class Live {
   // Its place in the prefix index.
   pick::PrefixSlot& prefixes() { return prefixes_; }
   pick::PrefixId prefix_id() const { return prefixes_.id(); }
+
+  // How many requests of ours it should have under way.
+  flow::Gate& gate() { return gate_; }
+  // How many more it takes; scrapes older than `stale` hold nothing back.
+  std::uint32_t room(std::uint32_t in_flight, TimePoint now, Duration stale) const {
+    const std::uint32_t room = gate_.room(in_flight);
+    if (room > 0) return room;
+    const pick::EndpointFacts seen = facts(pick::kNoAdapter, now);
+    const bool is_stale = seen.age_s > seconds(stale) && seen.age_s < 1e30F;
+    return is_stale ? flow::Gate::kOpen : 0;
+  }
 
   // As the picker should see it now.
   pick::EndpointFacts facts(pick::AdapterId adapter, TimePoint now) const {
@@ -106,6 +118,7 @@ class Live {
   Guard guard_;
   Breaker breaker_;
   dialect::AtomicTraits traits_;
+  flow::Gate gate_;
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};
 };

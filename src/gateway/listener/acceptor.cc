@@ -67,7 +67,7 @@ net::Task<void> Acceptor::drain(TimePoint deadline) {
   });
   idle.arm(std::min(deadline, loop_.now() + kDrainIdle));
   net::Timer cut(loop_, [this] {
-    for (Session* session : sessions_) session->stream().abort();
+    for (Session* session : sessions_) session->cut();
   });
   cut.arm(deadline);
   co_await serving_.wait_empty();

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "gateway/dialect/answer.h"
 #include "gateway/dialect/body_facts.h"
 #include "gateway/listener/acceptor.h"
@@ -64,8 +65,11 @@ net::Task<void> Session::run() {
       last = parser_.message();
       last.keep_alive = false;
     }
-    const Request request{context_.draining ? last : parser_.message(), body_, peer_ip_, received_};
+    Request request{context_.draining ? last : parser_.message(), body_, peer_ip_, received_};
+    request_ = &request;
     const bool again = co_await context_.exchange(*this, request);
+    request_ = nullptr;
+    on_cut_ = nullptr;
     if (!again) break;
     shift();
   }
@@ -76,10 +80,34 @@ void Session::end_when_idle() {
   if (idle_) stream_.abort();
 }
 
+void Session::cut() {
+  stream_.abort();
+  if (on_cut_) std::exchange(on_cut_, nullptr)();
+}
+
+Session::Moved Session::compact() {
+  // Done before, or a copy of the head is in use, or the next request is here already and must stay.
+  if (fitting_ || &request_->head != &parser_.message() || end_ - begin_ > message_bytes_) return {};
+  fitting_ = std::make_unique_for_overwrite<char[]>(head_bytes_ + body_.size() + dialect::kBodyPadding);
+  std::copy_n(buffer_.data() + begin_, head_bytes_, fitting_.get());
+  std::copy_n(body_.data(), body_.size(), fitting_.get() + head_bytes_);
+  const Moved moved{buffer_.data() + begin_, head_bytes_, fitting_.get()};
+  body_ = {fitting_.get() + head_bytes_, body_.size()};
+  buffer_.release();
+  large_body_.release();
+  begin_ = end_ = message_bytes_ = 0;
+  parser_.reset();
+  const Result<std::size_t> size = parser_.head(std::string_view(fitting_.get(), head_bytes_));
+  TG_CHECK(size.has_value() && *size == head_bytes_);
+  request_->body = body_;
+  return moved;
+}
+
 // What follows the message that has just been answered is the beginning of the next.
 void Session::shift() {
   begin_ += message_bytes_;
   large_body_.release();
+  fitting_.reset();
   body_ = {};
   parser_.reset();
   if (begin_ == end_) {

@@ -72,6 +72,19 @@ class Session {
 
   net::Stream& stream() { return stream_; }
 
+  // For a request that will wait: leaves it only the memory it needs. Its head and body are where they were
+  // moved to; whoever holds other views into the head moves them too.
+  struct Moved {
+    const char* from = nullptr;
+    std::size_t size = 0;
+    const char* to = nullptr;
+  };
+  Moved compact();
+
+  // Ends the connection now, and tells whoever answers a request that its client has gone.
+  void cut();
+  void on_cut(std::function<void()> callback) { on_cut_ = std::move(callback); }
+
   // Ends the wait for a next request, for draining. A request under way goes on.
   void end_when_idle();
 
@@ -102,7 +115,10 @@ class Session {
   std::size_t message_bytes_ = 0;  // of the request under way, in buffer_
 
   net::Buffer large_body_;
+  std::unique_ptr<char[]> fitting_;  // head and body of a request that waits, instead of the buffers
+  std::function<void()> on_cut_;
   std::string_view body_;
+  Request* request_ = nullptr;  // under way
   TimePoint received_;
   bool idle_ = true;
 };

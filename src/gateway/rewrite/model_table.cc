@@ -16,7 +16,8 @@ bool NameSet::contains(std::string_view name) const {
   return std::binary_search(names_.begin(), names_.end(), name, std::less<>());
 }
 
-ModelTable::ModelTable(std::vector<ModelEntry> entries) : entries_(std::move(entries)) {
+ModelTable::ModelTable(std::vector<ModelEntry> entries, std::optional<ModelEntry> every)
+    : entries_(std::move(entries)), every_(std::move(every)) {
   std::sort(entries_.begin(), entries_.end(),
             [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
   if (entries_.empty()) return;
@@ -41,7 +42,9 @@ const ModelEntry* ModelTable::find(std::string_view name) const {
 }
 
 Resolution ModelTable::resolve(std::string_view name, std::uint64_t point, const NameSet* served) const {
-  if (const ModelEntry* entry = find(name)) {
+  const ModelEntry* entry = find(name);
+  if (entry == nullptr) entry = every();
+  if (entry != nullptr) {
     const Target* target = entry->split.draw(point);
     return {target == nullptr ? Resolution::kReserved : Resolution::kTarget, entry, target};
   }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,9 +57,11 @@ class ModelTable {
  public:
   ModelTable() = default;
   // Requires: names are unique.
-  explicit ModelTable(std::vector<ModelEntry> entries);
+  explicit ModelTable(std::vector<ModelEntry> entries, std::optional<ModelEntry> every = {});
 
   const ModelEntry* find(std::string_view name) const;
+  // For the names that no entry has; null if there is none.
+  const ModelEntry* every() const { return every_ ? &*every_ : nullptr; }
 
   // `served` null: not known yet. `point` as in Split::draw.
   Resolution resolve(std::string_view name, std::uint64_t point, const NameSet* served) const;
@@ -68,6 +71,7 @@ class ModelTable {
 
  private:
   std::vector<ModelEntry> entries_;     // sorted by name
+  std::optional<ModelEntry> every_;
   std::vector<std::uint32_t> buckets_;  // open addressing: index + 1 into entries_; 0 is empty
 };
 
