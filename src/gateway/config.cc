@@ -153,7 +153,7 @@ std::vector<Field> make_fields() {
             std::size_t{8}, [](Config& c) -> auto& { return c.limits.head.headers_max; }),
       duration("--head-timeout", "for a request's head to arrive after its first byte",
                [](Config& c) -> auto& { return c.limits.head_timeout; }),
-      duration("--body-timeout", "between two pieces of a request's body",
+      duration("--body-timeout", "between two pieces of a request's body, and for all of it beyond 1 KB/s",
                [](Config& c) -> auto& { return c.limits.body_timeout; }),
       duration("--idle-timeout", "for a client connection without a request",
                [](Config& c) -> auto& { return c.limits.idle_timeout; }),

@@ -210,8 +210,25 @@ net::Task<Session::Step> Session::read_body() {
     const Result<void> sent = co_await stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return Step::kClose;
   }
+  body_began_ = context_.loop.now();
   if (head.framing == http::Framing::kLength) co_return co_await read_length_body(already);
   co_return co_await read_chunked_body();
+}
+
+// For the next piece, after `have` bytes.
+void Session::allow_body_time(std::size_t have) {
+  const Duration pause = context_.limits.body_timeout;
+  const TimePoint whole = body_began_ + pause + std::chrono::seconds(have / kBodyBytesPerSecondMin);
+  stream_.set_deadline(std::min(context_.loop.now() + pause, whole));
+}
+
+// Nothing more came: the client has left, or is told that it took too long.
+net::Task<Session::Step> Session::body_ended(Result<std::size_t> got) {
+  if (!got && got.error().code == Code::kDeadline) {
+    const Error late{Code::kDeadline, "", "the request's body did not arrive in time"};
+    co_await refuse(late, 408);
+  }
+  co_return Step::kClose;
 }
 
 net::Task<Session::Step> Session::read_length_body(std::size_t already) {
@@ -221,9 +238,9 @@ net::Task<Session::Step> Session::read_length_body(std::size_t already) {
     // Small: it stays behind its head. If more than one request was sent at once, padding may fall on the
     // next one's bytes or past the end; move only in the latter case.
     while (end_ - start < need) {
-      stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+      allow_body_time(end_ - start);
       const Result<std::size_t> got = co_await more();
-      if (!got || *got == 0) co_return Step::kClose;
+      if (!got || *got == 0) co_return co_await body_ended(got);
       end_ += *got;
     }
     message_bytes_ = head_bytes_ + need;
@@ -236,13 +253,9 @@ net::Task<Session::Step> Session::read_length_body(std::size_t already) {
   message_bytes_ = head_bytes_ + copied;
   std::size_t have = copied;
   while (have < need) {
-    stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+    allow_body_time(have);
     const Result<std::size_t> got = co_await stream_.read_some(large_body_.data() + have, need - have);
-    if (!got && got.error().code == Code::kDeadline) {
-      const Error late{Code::kDeadline, "", "the request's body did not arrive in time"};
-      co_await refuse(late, 408);
-    }
-    if (!got || *got == 0) co_return Step::kClose;
+    if (!got || *got == 0) co_return co_await body_ended(got);
     have += *got;
   }
   body_ = {large_body_.data(), need};
@@ -280,9 +293,9 @@ net::Task<Session::Step> Session::read_chunked_body() {
     if (used < end_ && piece->consumed > 0) continue;
     if (used == end_) used = end_ = start;
     if (end_ == buffer_.size()) co_return Step::kClose;  // framing alone fills the buffer: no honest client
-    stream_.set_deadline(context_.loop.now() + context_.limits.body_timeout);
+    allow_body_time(have);
     const Result<std::size_t> got = co_await more();
-    if (!got || *got == 0) co_return Step::kClose;
+    if (!got || *got == 0) co_return co_await body_ended(got);
     end_ += *got;
   }
   message_bytes_ = used - begin_;

@@ -25,12 +25,16 @@
 
 namespace tidegate::listener {
 
+// A body may pause, but a byte now and then does not hold a connection and its memory for days.
+inline constexpr std::size_t kBodyBytesPerSecondMin = 1024;
+
 struct Limits {
   http::HeadLimits head;
   std::size_t body_bytes_max = 32 * 1024 * 1024;
   Duration head_timeout =
       std::chrono::seconds(10);  // from the first byte of a request to the end of its head
-  Duration body_timeout = std::chrono::seconds(30);   // between two pieces of a body
+  // Between two pieces of a body, and beyond what the whole takes at kBodyBytesPerSecondMin.
+  Duration body_timeout = std::chrono::seconds(30);
   Duration idle_timeout = std::chrono::seconds(120);  // between two requests
 };
 
@@ -97,6 +101,8 @@ class Session {
   net::Task<Step> read_body();
   net::Task<Step> read_length_body(std::size_t already);
   net::Task<Step> read_chunked_body();
+  void allow_body_time(std::size_t have);
+  net::Task<Step> body_ended(Result<std::size_t> got);
   net::Task<void> refuse(Error error, int status);
   net::Stream::ReadOp more();
   void make_room();
@@ -120,6 +126,7 @@ class Session {
   std::string_view body_;
   Request* request_ = nullptr;  // under way
   TimePoint received_;
+  TimePoint body_began_;
   bool idle_ = true;
 };
 

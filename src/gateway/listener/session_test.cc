@@ -178,6 +178,20 @@ TEST_F(SessionTest, DoesNotWaitForEver) {
   EXPECT_EQ(run({""}), "") << "an idle connection is closed without a word";
 }
 
+TEST_F(SessionTest, ABodyThatDribblesIsGivenUp) {
+  const std::string head = "POST /v1/completions HTTP/1.1\r\nHost: t\r\n";
+  for (const char* framing : {"Content-Length: 1000\r\n\r\n", "Content-Length: 100000\r\n\r\n",
+                              "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"}) {
+    reply_.clear();
+    refused_.clear();
+    std::vector<std::string> pieces(20, "x");  // no pause is as long as body_timeout
+    pieces.front() = head + framing;
+    EXPECT_TRUE(run(std::move(pieces), milliseconds(15)).starts_with("HTTP/1.1 408")) << framing;
+    EXPECT_EQ(refused_, std::vector<int>{408}) << framing;
+  }
+  EXPECT_TRUE(seen_.empty());
+}
+
 TEST_F(SessionTest, DrainEndsIdleConnectionsWhenTheirClientsHadTimeToLearnOfIt) {
   limits_.idle_timeout = std::chrono::hours(1);
   Acceptor::Hooks hooks;
