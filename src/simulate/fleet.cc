@@ -1,6 +1,7 @@
 #include "simulate/fleet.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -9,6 +10,12 @@ namespace {
 
 constexpr std::uint32_t kTokenBytes = 4;  // of text, as the gateway reckons too
 constexpr std::uint64_t kSeed = 1;        // of the pool and its model
+
+// Of the prompt's text, as far as the gateway looks at it.
+std::uint32_t prompt_bytes_of(const Job& job) {
+  constexpr std::uint64_t kMost = pick::PromptKeys::kPromptBytesMax;
+  return static_cast<std::uint32_t>(std::min(std::uint64_t{job.prompt} * kTokenBytes, kMost));
+}
 
 }  // namespace
 
@@ -68,11 +75,11 @@ bool Fleet::look_up(const Job& job) {
   return true;
 }
 
-std::optional<std::size_t> Fleet::pick() {
+std::optional<std::size_t> Fleet::pick(std::uint32_t prompt_bytes) {
   if (spec_.router != Router::kOurs) {
     return choose(spec_.router, picker_.facts(), turn_++, keys_.prompt_bytes(), random_);
   }
-  const pick::Ranking order = picker_.rank({}, random_, 1);
+  const pick::Ranking order = picker_.rank({.prompt_bytes = prompt_bytes}, random_, 1);
   return order.empty() ? std::nullopt : std::optional<std::size_t>(order.at(0));
 }
 
@@ -90,16 +97,26 @@ Fleet::Dispatch Fleet::dispatch(const Job& job, TimePoint now) {
   const admit::Decision decision =
       admit::admit(admit::load_of(facts, spec_.limits), pick::Criticality::kStandard, spec_.limits);
   if (!decision.accepted()) return {std::nullopt, decision.reason};
-  const auto chosen = pick();
+  const std::uint32_t prompt_bytes = prompt_bytes_of(job);
+  const auto chosen = pick(prompt_bytes);
   if (!chosen) return {std::nullopt, admit::Reason::kNoEndpoints};
   const EndpointId id = listed_[*chosen];
   Endpoint& endpoint = *endpoints_[id];
   if (asked) prefixes_.insert(keys_, endpoint.prefix.id());
-  if (job.id >= tickets_.size()) tickets_.resize(std::max<std::size_t>(job.id + 1, tickets_.size() * 2));
-  tickets_[job.id] = endpoint.cell.dispatch();
+  if (job.id >= sent_.size()) sent_.resize(std::max<std::size_t>(job.id + 1, sent_.size() * 2));
+  const std::uint32_t prefill_bytes = prompt_bytes - std::min(facts[*chosen].prefix_bytes, prompt_bytes);
+  sent_[job.id] = {endpoint.cell.dispatch(), prefill_bytes};
+  endpoint.cell.add_prefill(prefill_bytes);
   endpoint.engine->submit(job, now);
   agenda_.set(id, endpoint.engine->next());
   return {id, admit::Reason::kNone};
+}
+
+// What the gateway counts when an answer begins and when it ends.
+void Fleet::note(Endpoint& endpoint, const News& news) {
+  Sent& sent = sent_[news.id];
+  endpoint.cell.end_prefill(std::exchange(sent.prefill_bytes, 0));
+  if (news.kind == News::Kind::kEnd) endpoint.cell.finish(sent.ticket);
 }
 
 EndpointId Fleet::advance(std::vector<News>& news) {
@@ -109,9 +126,7 @@ EndpointId Fleet::advance(std::vector<News>& news) {
   scrape(endpoint, agenda_.soonest() - Duration(1));
   const std::size_t before = news.size();
   endpoint.engine->advance(news);
-  for (std::size_t i = before; i < news.size(); ++i) {
-    if (news[i].kind == News::Kind::kEnd) endpoint.cell.finish(tickets_[news[i].id]);
-  }
+  for (std::size_t i = before; i < news.size(); ++i) note(endpoint, news[i]);
   agenda_.set(id, endpoint.engine->next());
   return id;
 }

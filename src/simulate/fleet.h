@@ -68,9 +68,16 @@ class Fleet {
     std::int64_t scraped = -1;  // number of the last scrape
   };
 
+  // A job at its endpoint, as the gateway counts it there.
+  struct Sent {
+    pick::EndpointCell::Ticket ticket = 0;
+    std::uint64_t prefill_bytes = 0;  // that have to be computed before its first token
+  };
+
   void scrape(Endpoint& endpoint, TimePoint now) const;
   bool look_up(const Job& job);
-  std::optional<std::size_t> pick();
+  std::optional<std::size_t> pick(std::uint32_t prompt_bytes);
+  void note(Endpoint& endpoint, const News& news);
 
   FleetSpec spec_;
   Random random_;
@@ -82,7 +89,7 @@ class Fleet {
   Agenda agenda_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // null: removed, to be used again
   std::vector<EndpointId> listed_;                    // those that are there
-  std::vector<pick::EndpointCell::Ticket> tickets_;   // by job
+  std::vector<Sent> sent_;                            // by job
   std::size_t ready_ = 0;
 };
 
