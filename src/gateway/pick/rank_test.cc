@@ -173,6 +173,29 @@ TEST(Rank, AffinityEndsAtTheLoadBound) {
   EXPECT_NE(rank(facts).at(0), 0U);
 }
 
+// However much affinity weighs: everybody wants what one endpoint holds, and nothing ever ends.
+TEST(Rank, WhatAllWantDoesNotDrownItsHolder) {
+  Settings settings;
+  settings.weights.prefix = settings.weights.lora = 1000;
+  Picker picker(settings);
+  Random random(11);
+  std::vector<std::uint32_t> sent(8);
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    picker.facts().assign(sent.size(), fresh());
+    for (std::size_t e = 0; e < sent.size(); ++e) {
+      picker.facts()[e].unseen = picker.facts()[e].in_flight = sent[e];
+      picker.facts()[e].adapter = AdapterPlace::kFull;
+    }
+    picker.facts()[0].adapter = AdapterPlace::kResident;
+    picker.facts()[0].prefix_bytes = 40'000;
+    const float bound =
+        settings.affinity_load_max * static_cast<float>(i) / 8 + settings.affinity_load_slack;
+    ++sent[picker.rank({}, random, 1).at(0)];
+    ASSERT_LE(static_cast<float>(sent[0]), bound + 1) << i;
+  }
+  EXPECT_GT(sent[0], 300U);  // and up to the bound it is preferred
+}
+
 // The twin: the same definition, written as plainly as it can be, over every endpoint and fully sorted.
 struct Scored {
   double total;
