@@ -188,8 +188,7 @@ TEST(Rank, WhatAllWantDoesNotDrownItsHolder) {
     }
     picker.facts()[0].adapter = AdapterPlace::kResident;
     picker.facts()[0].prefix_bytes = 40'000;
-    const float bound =
-        settings.affinity_load_max * static_cast<float>(i) / 8 + settings.affinity_load_slack;
+    const float bound = settings.affinity_load_max * static_cast<float>(i) / 8 + settings.affinity_load_slack;
     ++sent[picker.rank({}, random, 1).at(0)];
     ASSERT_LE(static_cast<float>(sent[0]), bound + 1) << i;
   }
