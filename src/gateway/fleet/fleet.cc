@@ -192,8 +192,7 @@ net::Task<Result<int>> Fleet::fetch_once(Watched& watched, std::string_view path
   if (!watched.connection) {
     Result<net::Stream> stream = co_await net::Stream::connect(loop_, address, deadline);
     if (!stream) co_return tl::unexpected(stream.error());
-    watched.connection =
-        std::make_unique<upstream::Connection>(loop_, buffers_, head_limits_, *std::move(stream));
+    watched.connection = std::make_unique<upstream::Connection>(buffers_, head_limits_, *std::move(stream));
   }
   upstream::Connection& connection = *watched.connection;
   connection.set_deadline(deadline);

@@ -19,7 +19,7 @@ namespace tidegate::upstream {
 
 class Connection {
  public:
-  Connection(net::Loop& loop, net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream);
+  Connection(net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream);
 
   // Sends a whole request. `pieces` is changed along the way.
   net::Stream::WriteOp send(iovec* pieces, std::size_t count, bool is_head_request);
@@ -62,7 +62,6 @@ class Connection {
   net::Stream::ReadOp more();
   void got(std::size_t bytes);
 
-  net::Loop& loop_;
   net::BufferPool& buffers_;
   net::Stream stream_;
   http::Parser parser_;

@@ -40,7 +40,7 @@ net::Task<Result<std::unique_ptr<Connection>>> Pool::connect(net::Address endpoi
   deadline = std::min(deadline, loop_.now() + limits_.connect_timeout);
   Result<net::Stream> stream = co_await net::Stream::connect(loop_, endpoint, deadline);
   if (!stream) co_return tl::unexpected(stream.error());
-  co_return std::make_unique<Connection>(loop_, buffers_, limits_.head, *std::move(stream));
+  co_return std::make_unique<Connection>(buffers_, limits_.head, *std::move(stream));
 }
 
 void Pool::give_back(std::unique_ptr<Connection> connection) {
