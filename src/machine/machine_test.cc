@@ -257,7 +257,8 @@ TEST(Process, SaysWhyItCannotStart) {
 
 TEST(Sweep, EndsMarkedProcessesAndNoOthers) {
   const Folder folder;
-  Command marked = shell("setsid sleep 600 & exec sleep 600");
+  const fs::path started = folder.path / "started";
+  Command marked = shell("setsid sleep 600 & : > '" + started.string() + "'; exec sleep 600");
   marked.environment[kHomeVariable] = folder.path.string();
   Command free = shell("exec sleep 600");
   free.environment[kHomeVariable] = folder.path.string() + "/other";
@@ -266,6 +267,8 @@ TEST(Sweep, EndsMarkedProcessesAndNoOthers) {
   ASSERT_TRUE(one && two);
   fs::create_directories(folder.path / "pods/p/c");
   write_pid_file(folder.path / "pods/p/c", *one);
+  // Swept earlier, the shell would end before it has a child to leave behind.
+  for (int i = 0; i < 2500 && !fs::exists(started); ++i) usleep(2000);
   std::size_t ended = 0;
   for (int i = 0; i < 100 && ended < 2; ++i) ended += sweep_leftovers(folder.path);
   EXPECT_GE(ended, 2u);
