@@ -243,10 +243,10 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
     const dialect::EngineTraits traits = live.traits().load();
     answer.injected = prepare(walk, traits, out);
     answer.dispatch = Dispatch(live, tools.loop.now(), walk.prefill_bytes);
-    answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address());
+    answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address(), live.secured());
     if (!answer.connection) {
       Result<std::unique_ptr<upstream::Connection>> made =
-          co_await tools.upstream.connect(live.address(), answer_deadline(walk));
+          co_await tools.upstream.connect(live.address(), answer_deadline(walk), live.secured());
       if (!made) co_return tl::unexpected(made.error());
       answer.connection = *std::move(made);
       if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");

@@ -48,7 +48,7 @@ struct Source {
 };
 
 // What the gateway reads. Several kinds may feed one input.
-constexpr std::array<Source, 22> kSources{{
+constexpr std::array<Source, 23> kSources{{
     {"networking.istio.io/v1", "Gateway", &Inputs::istio_gateways},
     {"gateway.networking.k8s.io/v1", "Gateway", &Inputs::gateways},
     {"istio.alibabacloud.com/v1", "LLMRoute", &Inputs::llm_routes},
@@ -71,6 +71,7 @@ constexpr std::array<Source, 22> kSources{{
     {"gateway.networking.k8s.io/v1beta1", "ReferenceGrant", &Inputs::reference_grants},
     {"autoscaling/v2", "HorizontalPodAutoscaler", &Inputs::autoscalers, true},
     {"apps/v1", "Deployment", &Inputs::deployments, true},
+    {"gateway.networking.k8s.io/v1", "BackendTLSPolicy", &Inputs::backend_tls_policies},
 }};
 
 struct Feed {
@@ -156,6 +157,7 @@ struct Gateway::State {
   fleet::Fleet fleet;
   Listeners listeners;
   TlsServers tls_servers;
+  EndpointClients endpoint_clients;
   std::vector<std::shared_ptr<net::TlsServer>> tls;  // of `snapshot`
   net::Timer settle;
   net::Timer try_again;
@@ -209,7 +211,7 @@ void Gateway::State::compile_now() {
   snapshot = compiled.snapshot;
   compiled_once = true;
   waiting = waiting_of(*snapshot, waiting, workers.size());
-  const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot);
+  const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot, endpoint_clients);
   fleet.set(wanted);
   tls = tls_servers.apply(*snapshot);
   publish();

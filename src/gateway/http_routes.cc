@@ -297,7 +297,9 @@ class HttpRouteReader {
       return route::Destination::kBroken;
     }
     if (is_pool) return resolve_pool(ref, namespace_, field, point);
-    return resolve_service(ref, namespace_, field);
+    const std::uint32_t service = resolve_service(ref, namespace_, field);
+    if (service != route::Destination::kBroken) add_parent(set_, service, point);
+    return service;
   }
 
   std::uint32_t resolve_pool(const resource::ObjectRef& ref, const std::string& namespace_,

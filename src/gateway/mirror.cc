@@ -74,7 +74,8 @@ net::Task<void> Mirrors::carry(std::string request, bool is_head, std::shared_pt
   bytes_ += size;
   const Dispatch dispatch(*live, loop_.now());
   // A kept connection may turn out to be closed; a copy is not tried again, so it gets a new one.
-  Result<std::unique_ptr<upstream::Connection>> made = co_await upstream_.connect(live->address(), deadline);
+  Result<std::unique_ptr<upstream::Connection>> made =
+      co_await upstream_.connect(live->address(), deadline, live->secured());
   if (made && !stopped_) {
     upstream::Connection* connection = made->get();
     open_.insert(connection);

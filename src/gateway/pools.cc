@@ -302,6 +302,15 @@ std::uint32_t PoolSet::find(std::string_view group, const std::string& namespace
   return found == index_.end() ? kNone : found->second;
 }
 
+void PoolSet::secure(std::uint32_t index, const EndpointTls& tls) {
+  Pool& pool = pools_[index];
+  pool.tls = tls;
+  if (tls.broken) pool.endpoints.clear();
+  const std::size_t rules = std::hash<std::string>()(tls.server_name + "\n" + tls.authorities_pem);
+  // Other rules make it another endpoint. Without a blank: stats.cc finds the pool by the last one.
+  for (Endpoint& endpoint : pool.endpoints) endpoint.key += "+tls-" + std::to_string(rules);
+}
+
 void PoolSet::read_slices(const std::vector<ObjectPtr>& objects) {
   for (const ObjectPtr& object : objects) {
     auto slice = resource::EndpointSlice::from(*object);
@@ -368,6 +377,7 @@ std::uint32_t PoolSet::service(const std::string& namespace_, const std::string&
   if (const auto known = index_.find(pool.id); known != index_.end()) return known->second;
   pool.namespace_ = namespace_;
   pool.name = name;
+  pool.port_name = named->name;
   add_pods(pool, service, *named);
   if (pool.endpoints.empty()) add_slices(pool, key, *named);
   sort_endpoints(pool);

@@ -52,6 +52,13 @@ struct Picking {
   pick::Settings over(pick::Settings settings) const;
 };
 
+// How a BackendTLSPolicy wants a pool's endpoints to be spoken to.
+struct EndpointTls {
+  std::string server_name;
+  std::string authorities_pem;  // empty: the system's
+  bool broken = false;          // they cannot be had: nothing is sent
+};
+
 struct Pool {
   enum Kind : std::uint8_t {
     kInference,  // an InferencePool: bodies are read, models resolved, engines scraped
@@ -64,6 +71,8 @@ struct Pool {
   std::vector<Endpoint> endpoints;  // ready ones, by address
   rewrite::ModelTable models;       // empty for a Service
   std::int64_t created = 0;         // Unix seconds
+  std::string port_name;            // of a Service's port
+  std::optional<EndpointTls> tls;   // none: plain text
   bool http2 = false;               // appProtocol kubernetes.io/h2c
   bool enabled = true;              // false: switched off by ASMMeshConfig; has no endpoints
   Picking picking;
@@ -108,6 +117,9 @@ class PoolSet {
   std::uint32_t service(const std::string& namespace_, const std::string& name, std::uint16_t port,
                         ServiceError& error);
 
+  std::uint32_t size() const { return static_cast<std::uint32_t>(pools_.size()); }
+  // Its endpoints become other ones than those without TLS, or with other rules.
+  void secure(std::uint32_t index, const EndpointTls& tls);
   const Pool& at(std::uint32_t index) const { return pools_[index]; }
   Pool& edit(std::uint32_t index) { return pools_[index]; }
   // The InferencePool object behind an index; null for a Service.

@@ -61,12 +61,14 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settin
 
 }  // namespace
 
-std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot) {
+std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot, EndpointClients& clients) {
   std::vector<fleet::Wanted> wanted;
   for (const Pool& pool : snapshot.pools) {
+    const upstream::SecuredPtr secured = clients.find(pool);
+    if (pool.tls && !secured) continue;  // plain text would be what nobody asked for
     for (const Endpoint& endpoint : pool.endpoints) {
-      wanted.push_back(
-          {endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference, endpoint.name});
+      wanted.push_back({endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference,
+                        endpoint.name, secured});
     }
   }
   return wanted;

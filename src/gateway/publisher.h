@@ -9,13 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "gateway/endpoint_tls.h"
 #include "gateway/fleet/fleet.h"
 #include "gateway/view.h"
 
 namespace tidegate::gateway {
 
 // The endpoints that the fleet should watch for this snapshot.
-std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot);
+std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot, EndpointClients& clients);
 
 // What is kept of each pool's waiting requests from view to view, by the pool's id.
 struct Waiting {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "gateway/api_keys.h"
 #include "gateway/attach.h"
+#include "gateway/endpoint_tls.h"
 #include "gateway/holding.h"
 #include "gateway/objectives.h"
 #include "gateway/routes.h"
@@ -94,6 +95,8 @@ Compiled compile(const Inputs& inputs) {
   read_http_routes(inputs, grants, listeners, pools, routes);
   read_ingresses(inputs, credentials, listeners, pools, routes);
 
+  std::vector<Finding> policies = apply_backend_tls(inputs, credentials, routes, pools);
+
   for (const auto& [port, plan] : listeners.ports) {
     Listener listener;
     listener.port = port;
@@ -109,6 +112,7 @@ Compiled compile(const Inputs& inputs) {
   Compiled compiled;
   append(compiled.findings, std::move(listeners.findings));
   append(compiled.findings, std::move(routes.findings));
+  append(compiled.findings, std::move(policies));
   for (const ObjectPtr& object : inputs.inference_pools) {
     const std::string& version = object->api_version();
     const std::uint32_t index =

@@ -78,6 +78,7 @@ struct Inputs {
   std::vector<ObjectPtr> secrets;      // certificates
   std::vector<ObjectPtr> config_maps;  // authorities
   std::vector<ObjectPtr> reference_grants;
+  std::vector<ObjectPtr> backend_tls_policies;
 
   // The GatewayClass we answer for; Gateways of other classes are somebody else's. Empty: every class, as at
   // home, where nobody else is.

@@ -63,9 +63,9 @@ std::uint16_t port_of(const Json& ref) {
 }
 
 // What a parentRef leaves out means the Gateway API's defaults and the object's own namespace.
-ParentRef read_parent(const Json& entry, const std::string& own_namespace) {
+ParentRef read_parent(const Json& entry, const std::string& own_namespace, const char* ref_name) {
   ParentRef parent;
-  const auto ref = entry.find("parentRef");
+  const auto ref = entry.find(ref_name);
   if (ref == entry.end() || !ref->is_object()) return parent;
   parent.group = ref->contains("group") ? member(*ref, "group") : "gateway.networking.k8s.io";
   parent.kind = ref->contains("kind") ? member(*ref, "kind") : "Gateway";
@@ -97,7 +97,7 @@ bool is_placeholder(const Json& entry) {
 // entry is ours if we wrote the same parent before, which its conditions cannot tell, so entries for Gateways
 // are taken as ours.
 void write_parents(Json& status, const std::string& key, bool names_controller, const Finding& finding,
-                   const std::string& now) {
+                   const std::string& now, const char* ref_name = "parentRef") {
   Json& list = list_at(status, key);
   const std::string& own = finding.object->namespace_();
   const std::string ours(kControllerName);
@@ -105,10 +105,10 @@ void write_parents(Json& status, const std::string& key, bool names_controller, 
   for (Json& entry : list) {
     if (!entry.is_object()) continue;
     const bool mine = names_controller ? member(entry, "controllerName") == ours
-                                       : read_parent(entry, own).kind == "Gateway";
+                                       : read_parent(entry, own, ref_name).kind == "Gateway";
     const bool wanted =
         std::any_of(finding.parents.begin(), finding.parents.end(),
-                    [&](const ParentFinding& p) { return p.parent == read_parent(entry, own); });
+                    [&](const ParentFinding& p) { return p.parent == read_parent(entry, own, ref_name); });
     if (is_placeholder(entry) ? finding.parents.empty() : (!mine || wanted)) kept.push_back(std::move(entry));
   }
   list = std::move(kept);
@@ -116,10 +116,10 @@ void write_parents(Json& status, const std::string& key, bool names_controller, 
     Json* entry = nullptr;
     for (Json& candidate : list) {
       const bool mine = !names_controller || member(candidate, "controllerName") == ours;
-      if (mine && read_parent(candidate, own) == parent.parent) entry = &candidate;
+      if (mine && read_parent(candidate, own, ref_name) == parent.parent) entry = &candidate;
     }
     if (entry == nullptr) {
-      list.push_back({{"parentRef", parent_json(parent.parent)}});
+      list.push_back({{ref_name, parent_json(parent.parent)}});
       entry = &list.back();
       if (names_controller) (*entry)["controllerName"] = ours;
     }
@@ -178,6 +178,8 @@ std::unique_ptr<const Json> status_for(const Finding& finding, WallTime now) {
     const std::string key = newer ? "parents" : "parent";
     if (!finding.parents.empty() || status.contains(key)) write_parents(status, key, newer, finding, time);
   }
+  if (object.kind() == "BackendTLSPolicy" && (!finding.parents.empty() || status.contains("ancestors")))
+    write_parents(status, "ancestors", true, finding, time, "ancestorRef");
   if (status.empty()) document->erase("status");
   if (*document == object.json()) return nullptr;
   return document;

@@ -1,5 +1,6 @@
 """TLS at the listeners: certificates by name, changed while it runs, asked of clients, and redirects to it."""
 
+import ssl
 import subprocess
 
 from harness import manifests
@@ -149,3 +150,106 @@ spec:
         self.assertEqual(self.curl("in.test.com", port=ingress_port, scheme="http")[0], 200)
         self.assertEqual(len(engine.requests), 2)
         self.assertTrue(gateway.process.alive())
+
+    def test_endpoints_are_spoken_to_over_tls_and_only_if_they_are_who_they_say(self):
+        engine = self.engine()
+        certificate, key = self.authority.issue("engine.internal")
+        engine.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        engine.tls.load_cert_chain(certificate, key)
+        other = Authority(self.folder, "other-ca")
+
+        def policy(hostname="engine.internal"):
+            return f"""apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {{name: engines, namespace: default}}
+spec:
+  targetRefs: [{{group: inference.networking.x-k8s.io, kind: InferencePool, name: vllm-llama2-7b-pool}}]
+  validation:
+    caCertificateRefs: [{{group: "", kind: ConfigMap, name: engine-ca}}]
+    hostname: {hostname}
+"""
+
+        def authority(pem):
+            lines = "".join(f"    {line}\n" for line in pem.splitlines())
+            return ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: engine-ca, namespace: default}\n"
+                    f"data:\n  ca.crt: |\n{lines}")
+        gateway = self.gateway({**manifests.canary([engine], {"sql-lora": 1}), "policy.yaml": policy(),
+                                "ca.yaml": authority(self.authority.pem)})
+
+        def status():
+            return gateway.completion().status
+        eventually(lambda: status() == 200, "an answer over TLS")
+        eventually(lambda: '"base"' in gateway.get("/v1/models").body.decode(), "models read over TLS")
+        gateway.write("policy.yaml", policy("somebody.else"))
+        eventually(lambda: status() == 503, "another name to be refused")
+        eventually(lambda: "its certificate is not accepted: hostname mismatch" in gateway.process.log(),
+                   "the log to say why")
+        gateway.write("policy.yaml", policy())
+        eventually(lambda: status() == 200, "the right name")
+        gateway.write("ca.yaml", authority(other.pem))
+        eventually(lambda: status() == 503, "another authority to be refused")
+        gateway.remove("ca.yaml")
+        gateway.write("ca.yaml", authority(self.authority.pem))
+        eventually(lambda: status() == 200, "the right authority")
+        gateway.remove("policy.yaml")
+        eventually(lambda: status() in (502, 503), "plain text, which this engine does not speak")
+
+    def test_a_service_behind_tls_says_what_is_wrong_with_it(self):
+        engine = self.engine()
+        certificate, key = self.authority.issue("web.internal")
+        engine.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        engine.tls.load_cert_chain(certificate, key)
+
+        def policy(hostname):
+            return f"""apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {{name: web, namespace: default}}
+spec:
+  targetRefs: [{{group: "", kind: Service, name: svc, sectionName: http}}]
+  validation:
+    caCertificateRefs: [{{group: "", kind: ConfigMap, name: engine-ca}}]
+    hostname: {hostname}
+"""
+        indented = self.authority.pem.replace("\n", "\n    ")
+        gateway = self.gateway({
+            "gateway.yaml": web_gateway("  - {name: plain, port: @PORT@, protocol: HTTP}\n"),
+            "route.yaml": """apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route, namespace: default}
+spec:
+  parentRefs: [{name: web}]
+  rules:
+  - backendRefs: [{name: svc, port: 80}]
+""",
+            "service.yaml": f"""apiVersion: v1
+kind: Service
+metadata: {{name: svc, namespace: default}}
+spec:
+  ports: [{{name: http, port: 80, targetPort: {engine.port}}}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: svc-1, namespace: default, labels: {{kubernetes.io/service-name: svc}}}}
+addressType: IPv4
+ports: [{{name: http, port: {engine.port}}}]
+endpoints: [{{addresses: ["{engine.host}"], conditions: {{ready: true}}}}]
+""",
+            "policy.yaml": policy("web.internal"),
+            "ca.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: engine-ca, namespace: default}\n"
+                       f"data:\n  ca.crt: |\n    {indented}\n"})
+        eventually(lambda: gateway.completion().status == 200, "an answer over TLS")
+        gateway.write("policy.yaml", policy("elsewhere.internal"))
+        eventually(lambda: gateway.completion().status != 200, "another name to be refused")
+        eventually(lambda: "no TLS with endpoint" in str(gateway.completion().body), "the answer to say why")
+        self.assertIn(gateway.completion().status, (502, 503))
+        gateway.write("policy.yaml", policy("web.internal"))
+        eventually(lambda: gateway.completion().status == 200, "the right name")
+        engine.stop()
+        engine.tls = None
+        engine.start()
+        count = len(engine.requests)
+        eventually(lambda: gateway.completion().status in (502, 503), "plain text not to be taken for TLS")
+        self.assertIn(gateway.completion().status, (502, 503))
+        self.assertEqual(len(engine.requests), count)
+        gateway.remove("policy.yaml")
+        eventually(lambda: gateway.completion().status == 200, "plain text without a policy")

@@ -63,8 +63,9 @@ void Fleet::set(std::span<const Wanted> wanted) {
     if (!address) continue;  // the snapshot has reported it
     const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
     const bool caches = prefixes_ != nullptr && one.scraped;
-    auto live = std::make_shared<Live>(
-        one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot(), one.name, options_.guard);
+    auto live =
+        std::make_shared<Live>(one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot(),
+                               one.name, options_.guard, one.secured);
     auto watched = std::make_shared<Watched>(loop_, std::move(live));
     watched_.emplace(one.key, watched);
     if (one.scraped) watched->live->gate().start(options_.gate);
@@ -190,7 +191,8 @@ net::Task<Result<int>> Fleet::fetch_once(Watched& watched, std::string_view path
   const net::Address address = watched.live->address();
   if (watched.connection && !watched.connection->reusable()) watched.connection.reset();
   if (!watched.connection) {
-    Result<net::Stream> stream = co_await net::Stream::connect(loop_, address, deadline);
+    Result<net::Stream> stream =
+        co_await upstream::open_stream(loop_, address, watched.live->secured(), deadline);
     if (!stream) co_return tl::unexpected(stream.error());
     watched.connection = std::make_unique<upstream::Connection>(buffers_, head_limits_, *std::move(stream));
   }

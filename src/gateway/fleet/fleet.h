@@ -40,9 +40,10 @@ struct Options {
 struct Wanted {
   std::string key;
   std::string address;
-  std::uint32_t adapter_slots = 0;  // 0: not said
-  bool scraped = true;              // an engine; a Service's endpoints are not asked anything
-  std::string name = {};            // Live::name
+  std::uint32_t adapter_slots = 0;    // 0: not said
+  bool scraped = true;                // an engine; a Service's endpoints are not asked anything
+  std::string name = {};              // Live::name
+  upstream::SecuredPtr secured = {};  // null: plain text
 };
 
 class Fleet {

@@ -20,6 +20,7 @@
 #include "gateway/flow/gate.h"
 #include "gateway/pick/endpoint.h"
 #include "gateway/pick/prefix_index.h"
+#include "gateway/upstream/secured.h"
 #include "net/address.h"
 
 namespace tidegate::fleet {
@@ -33,14 +34,15 @@ struct Guard {
 class Live {
  public:
   Live(std::string key, net::Address address, std::uint32_t adapter_slots, pick::PrefixSlot prefixes = {},
-       std::string name = {}, Guard guard = {})
+       std::string name = {}, Guard guard = {}, upstream::SecuredPtr secured = nullptr)
       : key_(std::move(key)),
         address_(address),
         address_text_(address.text()),
         name_(name.empty() ? address_text_ : std::move(name)),
         cell_(adapter_slots),
         prefixes_(std::move(prefixes)),
-        guard_(guard) {}
+        guard_(guard),
+        secured_(std::move(secured)) {}
 
   const std::string& key() const { return key_; }
   const net::Address& address() const { return address_; }
@@ -48,6 +50,9 @@ class Live {
   // The pod's "namespace/name", with "-rank-1" for the second of several ports; the address where there is no
   // pod.
   const std::string& name() const { return name_; }
+
+  // How it is spoken to; null: plain text.
+  const upstream::SecuredPtr& secured() const { return secured_; }
 
   pick::EndpointCell& cell() { return cell_; }
   const pick::EndpointCell& cell() const { return cell_; }
@@ -117,6 +122,7 @@ class Live {
   pick::PrefixSlot prefixes_;
   Guard guard_;
   Breaker breaker_;
+  const upstream::SecuredPtr secured_;
   dialect::AtomicTraits traits_;
   flow::Gate gate_;
   std::atomic<std::uint32_t> failures_{0};

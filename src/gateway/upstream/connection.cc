@@ -17,8 +17,12 @@ Error ended_early(const net::Address& peer, std::string_view when) {
 
 }  // namespace
 
-Connection::Connection(net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream)
-    : buffers_(buffers), stream_(std::move(stream)), parser_(http::Parser::kResponse, limits) {}
+Connection::Connection(net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream,
+                       SecuredPtr secured)
+    : buffers_(buffers),
+      stream_(std::move(stream)),
+      secured_(std::move(secured)),
+      parser_(http::Parser::kResponse, limits) {}
 
 net::Stream::WriteOp Connection::send(iovec* pieces, std::size_t count, bool is_head_request) {
   ++requests_;

@@ -1,7 +1,8 @@
 // One HTTP/1.1 connection to an endpoint: a request out, an answer in, again and again.
 //
 // Thread: the worker's own.
-// Errors: kUnavailable (refused, reset, ended early; with field "answer": what came is no HTTP), kDeadline, kCancelled.
+// Errors: kUnavailable (refused, reset, ended early; with field "answer": what came is no HTTP), kDeadline,
+// kCancelled.
 
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/upstream/secured.h"
 #include "http/h1.h"
 #include "net/buffer_pool.h"
 #include "net/stream.h"
@@ -19,7 +21,8 @@ namespace tidegate::upstream {
 
 class Connection {
  public:
-  Connection(net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream);
+  Connection(net::BufferPool& buffers, const http::HeadLimits& limits, net::Stream stream,
+             SecuredPtr secured = nullptr);
 
   // Sends a whole request. `pieces` is changed along the way.
   net::Stream::WriteOp send(iovec* pieces, std::size_t count, bool is_head_request);
@@ -54,6 +57,8 @@ class Connection {
   bool answered() const { return answered_; }
 
   net::Stream& stream() { return stream_; }
+  const net::Stream& stream() const { return stream_; }
+  const SecuredPtr& secured() const { return secured_; }
 
   // Gives the buffer back; for the time in the pool.
   void rest();
@@ -64,6 +69,7 @@ class Connection {
 
   net::BufferPool& buffers_;
   net::Stream stream_;
+  SecuredPtr secured_;
   http::Parser parser_;
   net::Buffer buffer_;
   std::size_t begin_ = 0;  // [begin_, end_) is read and not yet used

@@ -30,10 +30,11 @@ class Pool {
   ~Pool();
 
   // A resting connection if there is one, else null.
-  std::unique_ptr<Connection> take(const net::Address& endpoint);
+  std::unique_ptr<Connection> take(const net::Address& endpoint, const SecuredPtr& secured = nullptr);
 
   // A new one. Errors: kUnavailable, kDeadline (the connect time-out, or `deadline` if that is earlier).
-  net::Task<Result<std::unique_ptr<Connection>>> connect(net::Address endpoint, TimePoint deadline);
+  net::Task<Result<std::unique_ptr<Connection>>> connect(net::Address endpoint, TimePoint deadline,
+                                                         SecuredPtr secured = nullptr);
 
   // Keeps it if it can be used again, closes it otherwise.
   void give_back(std::unique_ptr<Connection> connection);
@@ -48,17 +49,24 @@ class Pool {
     std::unique_ptr<Connection> connection;
     TimePoint since;
   };
+  // The same address with other rules of TLS is another place.
+  struct Place {
+    net::Address address;
+    const Secured* secured;
+    bool operator==(const Place&) const = default;
+  };
   struct Hash {
-    std::size_t operator()(const net::Address& address) const;
+    std::size_t operator()(const Place& place) const;
   };
 
-  void drop(const net::Address& endpoint, const Connection* connection);
+  static Place place_of(const Connection& connection);
+  void drop(const Connection* connection);
   void sweep();
 
   net::Loop& loop_;
   net::BufferPool& buffers_;
   const PoolLimits& limits_;
-  std::unordered_map<net::Address, std::vector<Resting>, Hash> resting_;
+  std::unordered_map<Place, std::vector<Resting>, Hash> resting_;
   std::size_t resting_count_ = 0;
   bool closed_ = false;
   net::Timer sweeper_;

@@ -117,6 +117,7 @@ class FakeEngine:
         self.host = f"127.66.{number // 250}.{number % 250 + 1}"
         self.port = free_port(self.host)
         self.script = script
+        self.tls = None  # an ssl.SSLContext to speak TLS with
         self.requests = []  # every POST, in order of arrival
         self.gauges = {"num_requests_running": 0, "num_requests_waiting": 0, "kv_cache_usage_perc": 0.0}
         self.names = ["base"]  # of models that are no adapters
@@ -157,6 +158,11 @@ class FakeEngine:
             threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer):
+        if self.tls:
+            try:
+                peer = self.tls.wrap_socket(peer, server_side=True)
+            except OSError:
+                return
         connection = Connection.__new__(Connection)
         connection.socket = peer
         connection.pending = b""
