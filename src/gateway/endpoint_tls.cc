@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
 #include "base/log.h"
 #include "resource/backend_tls_policy.h"
+#include "resource/core.h"
 
 namespace tidegate::gateway {
 namespace {
@@ -25,25 +27,65 @@ bool names(const BackendTLSPolicy::Target& target, const std::string& namespace_
 }
 
 // By whom a pool is taken: a policy for its port goes before one for the whole Service.
-using Taken = std::map<std::uint32_t, bool>;  // pool -> by its port's name
+struct Holder {
+  const resource::Object* policy = nullptr;
+  bool by_port = false;
+};
+using Taken = std::map<std::uint32_t, Holder>;  // by pool
+
+Condition refused(std::string reason, std::string message) {
+  return {"Accepted", Truth::kFalse, std::move(reason), std::move(message)};
+}
+
+ParentRef ref_of(const BackendTLSPolicy::Target& target, const std::string& namespace_) {
+  return {target.group, target.kind, namespace_, target.name, target.section_name};
+}
+
+// What keeps a policy from ever holding for the target: there is no such thing, or nothing that we speak to.
+std::optional<Condition> wrong_with(const BackendTLSPolicy::Target& target, const std::string& namespace_,
+                                    const Inputs& inputs) {
+  const std::string title = target.kind + " " + namespace_ + "/" + target.name;
+  const bool is_service = target.group.empty() && target.kind == "Service";
+  if (!is_service && target.kind != "InferencePool")
+    return refused("Invalid", "spec.targetRefs names " + title + "; name a Service or an InferencePool");
+  for (const ObjectPtr& object : is_service ? inputs.services : inputs.inference_pools) {
+    if (object->namespace_() != namespace_ || object->name() != target.name) continue;
+    if (!is_service) {
+      if (object->api_version().starts_with(target.group + "/")) return std::nullopt;
+      continue;
+    }
+    const auto service = resource::Service::from(*object);
+    const auto is_port = [&](const resource::ServicePort& port) { return port.name == target.section_name; };
+    if (target.section_name.empty() || (service && std::ranges::any_of(service->ports, is_port)))
+      return std::nullopt;
+    return refused("TargetNotFound", title + " has no port named " + target.section_name);
+  }
+  return refused("TargetNotFound", "there is no " + title + (is_service ? "" : " of group " + target.group));
+}
 
 class PolicyReader {
  public:
-  PolicyReader(const ObjectPtr& object, const Credentials& credentials, const RouteSet& routes,
-               PoolSet& pools, Taken& taken)
-      : object_(object), credentials_(credentials), routes_(routes), pools_(pools), taken_(taken) {
+  PolicyReader(const ObjectPtr& object, const Inputs& inputs, const Credentials& credentials,
+               const RouteSet& routes, PoolSet& pools, Taken& taken)
+      : object_(object),
+        inputs_(inputs),
+        credentials_(credentials),
+        routes_(routes),
+        pools_(pools),
+        taken_(taken) {
     const auto policy = BackendTLSPolicy::from(*object_);
     if (!policy) return;
     targets_ = policy->targets;
+    tls_.policy = "BackendTLSPolicy " + object_->namespace_() + "/" + object_->name();
     tls_.server_name = policy->hostname;
     tls_.authorities_pem = authorities(*policy);
-    tls_.broken = tls_.authorities_pem.empty() && !policy->system_authorities;
-    if (tls_.broken) accepted_ = {"Accepted", Truth::kFalse, "NoValidCACertificate", refs_.message};
-    if (policy->names_others && !tls_.broken) {
-      accepted_ = {"Accepted", Truth::kFalse, "Invalid",
-                   "spec.validation.subjectAltNames is not looked at here; use hostname alone"};
-      tls_.broken = true;
+    if (tls_.authorities_pem.empty() && !policy->system_authorities) {
+      accepted_ = refused("NoValidCACertificate", refs_.message);
+    } else if (policy->names_others) {
+      accepted_ =
+          refused("Invalid", "spec.validation.subjectAltNames is not looked at here; use hostname alone");
     }
+    tls_.problem = accepted_.message;
   }
 
   void apply(bool to_ports) {
@@ -52,10 +94,10 @@ class PolicyReader {
     }
   }
 
-  Finding finding() const {
+  Finding finding() {
     Finding finding;
     finding.object = object_;
-    for (const ParentRef& parent : parents_) finding.parents.push_back({parent, {accepted_, refs_}});
+    finding.parents = std::move(ancestors_);
     return finding;
   }
 
@@ -79,30 +121,43 @@ class PolicyReader {
 
   void apply(const BackendTLSPolicy::Target& target) {
     const bool to_port = !target.section_name.empty();
+    bool found = false;
     for (std::uint32_t index = 0; index < pools_.size(); ++index) {
       if (!names(target, object_->namespace_(), pools_.at(index))) continue;
-      const auto [held, is_free] = taken_.emplace(index, to_port);
-      if (!is_free && held->second && !to_port) continue;
-      add_parents(index);
-      if (!is_free) {
-        accepted_ = {"Accepted", Truth::kFalse, "Conflicted",
-                     "an older policy holds for " + target.kind + " " + target.name + "; delete one of them"};
-        continue;
-      }
-      pools_.secure(index, tls_);
+      found = true;
+      const auto [held, is_free] = taken_.try_emplace(index, Holder{object_.get(), to_port});
+      if (is_free) pools_.secure(index, tls_);
+      const bool outdone = held->second.by_port && !to_port;
+      const bool conflicts = held->second.policy != object_.get() && !outdone;
+      tell(index, target,
+           conflicts ? refused("Conflicted", "an older policy holds for " + target.kind + " " + target.name +
+                                                 "; delete one of them")
+                     : accepted_);
     }
+    if (found) return;
+    tell(ref_of(target, object_->namespace_()),
+         wrong_with(target, object_->namespace_(), inputs_).value_or(accepted_));
   }
 
-  void add_parents(std::uint32_t index) {
+  // To whoever's routes lead there; to the target itself if none do.
+  void tell(std::uint32_t index, const BackendTLSPolicy::Target& target, const Condition& accepted) {
     const auto parents = routes_.pool_parents.find(index);
-    if (parents == routes_.pool_parents.end()) return;
-    for (const ParentRef& parent : parents->second) {
-      const bool known = std::ranges::find(parents_, parent) != parents_.end();
-      if (!known && parents_.size() < kAncestorsMax) parents_.push_back(parent);
+    if (parents == routes_.pool_parents.end()) return tell(ref_of(target, object_->namespace_()), accepted);
+    for (const ParentRef& parent : parents->second) tell(parent, accepted);
+  }
+
+  // Of several things to say to one, what is wrong.
+  void tell(const ParentRef& ancestor, const Condition& accepted) {
+    const auto known = std::ranges::find(ancestors_, ancestor, &ParentFinding::parent);
+    if (known != ancestors_.end()) {
+      if (accepted.status == Truth::kFalse) known->conditions[0] = accepted;
+    } else if (ancestors_.size() < kAncestorsMax) {
+      ancestors_.push_back({ancestor, {accepted, refs_}});
     }
   }
 
   const ObjectPtr& object_;
+  const Inputs& inputs_;
   const Credentials& credentials_;
   const RouteSet& routes_;
   PoolSet& pools_;
@@ -111,7 +166,7 @@ class PolicyReader {
   EndpointTls tls_;
   Condition accepted_{"Accepted", Truth::kTrue, "Accepted", ""};
   Condition refs_{"ResolvedRefs", Truth::kTrue, "ResolvedRefs", ""};
-  std::vector<ParentRef> parents_;
+  std::vector<ParentFinding> ancestors_;
 };
 
 }  // namespace
@@ -128,26 +183,27 @@ std::vector<Finding> apply_backend_tls(const Inputs& inputs, const Credentials& 
   Taken taken;
   std::vector<PolicyReader> readers;
   readers.reserve(policies.size());
-  for (const ObjectPtr& object : policies) readers.emplace_back(object, credentials, routes, pools, taken);
+  for (const ObjectPtr& object : policies)
+    readers.emplace_back(object, inputs, credentials, routes, pools, taken);
   for (PolicyReader& reader : readers) reader.apply(true);
   for (PolicyReader& reader : readers) reader.apply(false);
   std::vector<Finding> findings;
-  for (const PolicyReader& reader : readers) findings.push_back(reader.finding());
+  for (PolicyReader& reader : readers) findings.push_back(reader.finding());
   return findings;
 }
 
 upstream::SecuredPtr EndpointClients::find(const Pool& pool) {
-  if (!pool.tls || pool.tls->broken) return nullptr;
+  if (!pool.tls || !pool.tls->problem.empty()) return nullptr;
   std::weak_ptr<const upstream::Secured>& known =
-      known_[pool.tls->server_name + "\n" + pool.tls->authorities_pem];
+      known_[pool.tls->policy + "\n" + pool.tls->server_name + "\n" + pool.tls->authorities_pem];
   if (upstream::SecuredPtr secured = known.lock()) return secured;
   auto client = net::TlsClient::make({.authorities_pem = pool.tls->authorities_pem});
   if (!client) {  // the system's authorities; others were tried when the policy was read
     log::error("gateway", "no TLS to endpoints", {{"pool", pool.id}, {"why", client.error().message}});
     return nullptr;
   }
-  auto secured =
-      std::make_shared<const upstream::Secured>(upstream::Secured{*std::move(client), pool.tls->server_name});
+  auto secured = std::make_shared<const upstream::Secured>(
+      upstream::Secured{*std::move(client), pool.tls->server_name, pool.tls->policy});
   known = secured;
   std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
   return secured;

@@ -125,6 +125,58 @@ TEST(EndpointTls, WhatNobodyNamesIsSpokenToInPlainText) {
   EXPECT_EQ(spoken(compile(inputs_with({policy("a", pool)})), "web"), "plain");
 }
 
+// Kind and name of the ancestor, and what it is told.
+std::string told(const Inputs& inputs) {
+  const Compiled compiled = compile(inputs);
+  for (const Finding& finding : compiled.findings) {
+    if (finding.object != inputs.backend_tls_policies[0] || finding.parents.size() != 1) continue;
+    const ParentRef& parent = finding.parents[0].parent;
+    const Condition& accepted = finding.parents[0].conditions.at(0);
+    return parent.kind + " " + parent.name + ": " + accepted.reason +
+           (accepted.message.empty() ? "" : ", " + accepted.message);
+  }
+  return "nothing";
+}
+
+TEST(EndpointTls, TheSameTargetTwiceIsNoConflict) {
+  const char* const twice =
+      R"([{"group":"","kind":"Service","name":"svc"},{"group":"","kind":"Service","name":"svc"},)"
+      R"({"group":"","kind":"Service","name":"svc","sectionName":"web"}])";
+  const Inputs inputs = inputs_with({policy("a", twice)});
+  EXPECT_EQ(told(inputs), "Gateway gw: Accepted");
+  EXPECT_EQ(spoken(compile(inputs), "web"), "a.internal");
+}
+
+TEST(EndpointTls, ATargetThatIsNotThereIsToldSo) {
+  EXPECT_EQ(told(inputs_with({policy("a", R"([{"group":"","kind":"Service","name":"gone"}])")})),
+            "Service gone: TargetNotFound, there is no Service default/gone");
+  EXPECT_EQ(told(inputs_with(
+                {policy("a", R"([{"group":"","kind":"Service","name":"svc","sectionName":"admin"}])")})),
+            "Service svc: TargetNotFound, Service default/svc has no port named admin");
+  EXPECT_EQ(told(inputs_with({policy(
+                "a", R"([{"group":"inference.networking.k8s.io","kind":"InferencePool","name":"svc"}])")})),
+            "InferencePool svc: TargetNotFound, there is no InferencePool default/svc of group "
+            "inference.networking.k8s.io");
+  EXPECT_EQ(told(inputs_with({policy("a", R"([{"group":"","kind":"Pod","name":"a"}])")})),
+            "Pod a: Invalid, spec.targetRefs names Pod default/a; name a Service or an InferencePool");
+}
+
+TEST(EndpointTls, WhatNoRouteLeadsToIsToldItself) {
+  Inputs inputs = inputs_with({policy("a", kService)});
+  inputs.http_routes.clear();
+  EXPECT_EQ(told(inputs), "Service svc: Accepted");
+}
+
+TEST(EndpointTls, AnIngressIsAnAncestorToo) {
+  Inputs inputs = inputs_with({policy("a", kService)});
+  inputs.http_routes.clear();
+  inputs.ingress_port = 80;
+  inputs.ingresses = {object(
+      R"({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"in"},"spec":{"defaultBackend":{"service":{"name":"svc","port":{"number":80}}}}})")};
+  EXPECT_EQ(told(inputs), "Ingress in: Accepted");
+  EXPECT_EQ(spoken(compile(inputs), "web"), "a.internal");
+}
+
 TEST(EndpointTls, AnEndpointIsAnotherOnceItsRulesChange) {
   const auto key = [](std::vector<ObjectPtr> policies) {
     return compile(inputs_with(std::move(policies))).snapshot->pools.at(0).endpoints.at(0).key;

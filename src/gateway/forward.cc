@@ -52,7 +52,8 @@ Error no_endpoint(Walk& walk) {
   walk.flags = "UH";
   walk.reason = "no-endpoints";
   walk.retry_after_s = 1;
-  return {Code::kUnavailable, "", "no endpoint of pool " + walk.live->service + " is available"};
+  return {Code::kUnavailable, "",
+          "no endpoint of pool " + walk.live->service + " is available" + tls_trouble(walk)};
 }
 
 // Asks the index how much of the prompt each endpoint holds. False if that is not worth it.
@@ -132,7 +133,9 @@ tl::unexpected<Error> refuse(Walk& walk, const admit::Decision& decision) {
   walk.flags = decision.reason == admit::Reason::kNoEndpoints ? "UH" : "UO";
   walk.reason = admit::name_of(decision.reason);
   walk.retry_after_s = decision.retry_after_s;
-  return tl::unexpected(admit::error_of(decision, walk.live->service));
+  Error error = admit::error_of(decision, walk.live->service);
+  if (decision.reason == admit::Reason::kNoEndpoints) error.message += tls_trouble(walk);
+  return tl::unexpected(std::move(error));
 }
 
 // The best endpoint is full, or others wait already.
@@ -284,6 +287,13 @@ std::string_view flags_of(const Error& error, bool connected) {
   }
 }
 
+// It is out until a scrape or, after a pause, another request finds it well.
+void note_failure(fleet::Live& live, const Error& error, TimePoint now) {
+  live.failed(now);
+  if (live.note_trouble(error.message))
+    log::warning("gateway", "endpoint fails requests", {{"endpoint", live.key()}, {"why", error.message}});
+}
+
 // 501 is about the request, not the engine.
 bool is_failure(int status) { return status >= 500 && status != 501; }
 
@@ -297,6 +307,15 @@ void note_outcome(fleet::Live& live, bool succeeded, TimePoint now) {
     log::warning("gateway", "endpoint is left for a while: its answers are failures",
                  {{"endpoint", live.key()}});
   }
+}
+
+std::string tls_trouble(const Walk& walk) {
+  if (!walk.pool->tls) return {};
+  if (!walk.pool->tls->problem.empty()) return ": " + walk.pool->tls->policy + ": " + walk.pool->tls->problem;
+  for (const std::shared_ptr<fleet::Live>& live : walk.live->endpoints) {
+    if (const std::string why = live->trouble(); !why.empty()) return ": " + why;
+  }
+  return {};
 }
 
 net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
@@ -359,7 +378,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
         walk.reason = "upstream-timeout";
         co_return tl::unexpected(last);  // it may be at work on it still
       }
-      live->failed(tools.loop.now());
+      note_failure(*live, last, tools.loop.now());
       walk.reason = "upstream-failed";
       if (last.code == Code::kDeadline) last.code = Code::kUnavailable;
       held_back = !connected && walk.pool->holds;

@@ -62,6 +62,7 @@ void mark_holding(const Inputs& inputs, std::vector<Pool>& pools) {
     const std::optional<Said> said = said_by(object);
     pool.holds = said ? said->holds : wakes(asleep, object, selector);
     if (said) pool.hold_timeout = said->timeout;
+    if (pool.tls && !pool.tls->problem.empty()) pool.holds = false;  // none of those that come may be used
   };
   for (Pool& pool : pools) {
     const ObjectPtr object = object_of(inputs, pool);

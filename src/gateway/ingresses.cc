@@ -111,6 +111,9 @@ class IngressReader {
 
   void put(const Ingress& ingress, const Place& place, const resource::IngressTarget& to) {
     const std::uint32_t pool = pool_of(ingress.metadata.namespace_, to);
+    if (pool != route::Destination::kBroken)
+      add_parent(set_, pool,
+                 {"networking.k8s.io", "Ingress", ingress.metadata.namespace_, ingress.metadata.name, {}});
     if (!ingress.canary_weight) {
       const bool made = targets_.try_emplace(place, Target{.pool = pool}).second;
       if (made)

@@ -205,6 +205,10 @@ void add_parent(RouteSet& set, std::uint32_t pool, const AttachPoint& point) {
   parent.kind = "Gateway";
   parent.namespace_ = point.namespace_;
   parent.name = point.gateway;
+  add_parent(set, pool, std::move(parent));
+}
+
+void add_parent(RouteSet& set, std::uint32_t pool, ParentRef parent) {
   auto& parents = set.pool_parents[pool];
   if (std::find(parents.begin(), parents.end(), parent) == parents.end())
     parents.push_back(std::move(parent));

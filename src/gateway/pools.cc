@@ -305,8 +305,9 @@ std::uint32_t PoolSet::find(std::string_view group, const std::string& namespace
 void PoolSet::secure(std::uint32_t index, const EndpointTls& tls) {
   Pool& pool = pools_[index];
   pool.tls = tls;
-  if (tls.broken) pool.endpoints.clear();
-  const std::size_t rules = std::hash<std::string>()(tls.server_name + "\n" + tls.authorities_pem);
+  if (!tls.problem.empty()) pool.endpoints.clear();
+  const std::size_t rules =
+      std::hash<std::string>()(tls.server_name + "\n" + tls.policy + "\n" + tls.authorities_pem);
   // Other rules make it another endpoint. Without a blank: stats.cc finds the pool by the last one.
   for (Endpoint& endpoint : pool.endpoints) endpoint.key += "+tls-" + std::to_string(rules);
 }

@@ -56,7 +56,8 @@ struct Picking {
 struct EndpointTls {
   std::string server_name;
   std::string authorities_pem;  // empty: the system's
-  bool broken = false;          // they cannot be had: nothing is sent
+  std::string policy;           // "BackendTLSPolicy default/engines"
+  std::string problem;          // why nothing may be sent; empty: it may
 };
 
 struct Pool {

@@ -24,7 +24,7 @@ namespace tidegate::gateway {
 struct RouteSet {
   std::map<std::uint16_t, std::vector<route::Route>> by_port;
   std::vector<Finding> findings;  // LLMRoutes, HTTPRoutes, Ingresses, each in input order
-  // For each InferencePool (its index): the gateways whose routes name it.
+  // For each pool (its index): the gateways whose routes name it, and the Ingresses that do.
   std::map<std::uint32_t, std::vector<ParentRef>> pool_parents;
 };
 
@@ -35,13 +35,14 @@ void read_http_routes(const Inputs& inputs, const Grants& grants, ListenerSet& l
                       RouteSet& set);  // http_routes.cc
 // Istio's httpsRedirect: a route for every host it holds for.
 void add_https_redirects(const ListenerSet& listeners, RouteSet& set);  // llm_routes.cc
-// Hosts and paths that lead to Services, on Inputs::ingress_port. A canary takes its share of the Ingress with the
-// same host and path.
+// Hosts and paths that lead to Services, on Inputs::ingress_port. A canary takes its share of the Ingress
+// with the same host and path.
 void read_ingresses(const Inputs& inputs, const Credentials& credentials, ListenerSet& listeners,
                     PoolSet& pools, RouteSet& set);  // ingresses.cc
 
 // Notes that a route on `point` names the pool.
 void add_parent(RouteSet& set, std::uint32_t pool, const AttachPoint& point);
+void add_parent(RouteSet& set, std::uint32_t pool, ParentRef parent);
 
 // The first thing that is wrong with a route's references; later ones are dropped.
 class RefCheck {

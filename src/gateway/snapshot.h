@@ -67,8 +67,8 @@ struct Inputs {
   std::vector<ObjectPtr> inference_models;
   std::vector<ObjectPtr> objectives;      // InferenceObjective, both groups
   std::vector<ObjectPtr> model_rewrites;  // InferenceModelRewrite, both groups
-  std::vector<ObjectPtr> mesh_configs;  // ASMMeshConfig
-  std::vector<ObjectPtr> ingresses;     // networking.k8s.io Ingress
+  std::vector<ObjectPtr> mesh_configs;    // ASMMeshConfig
+  std::vector<ObjectPtr> ingresses;       // networking.k8s.io Ingress
   std::vector<ObjectPtr> services;
   std::vector<ObjectPtr> autoscalers;  // HorizontalPodAutoscaler: whose pods may be at zero
   std::vector<ObjectPtr> deployments;

@@ -48,7 +48,8 @@ tl::unexpected<Error> end_with(Walk& walk, const Ending& ending) {
   walk.flags = ending.flags;
   walk.reason = ending.reason;
   walk.retry_after_s = ending.retry_after_s;
-  return fail(ending.code, std::string(ending.text) + walk.live->service + "; try again later");
+  const std::string why = ending.reason == kHoldLate.reason ? tls_trouble(walk) : std::string();
+  return fail(ending.code, std::string(ending.text) + walk.live->service + "; try again later" + why);
 }
 
 std::string_view tenant_of(const Walk& walk) {

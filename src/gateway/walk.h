@@ -219,6 +219,9 @@ bool is_credential(const http::Header& header);
 // x-ratelimit-*, for the answer's head.
 void append_limit_fields(std::string& out, const Walk& walk);
 
+// ": " and why the pool's endpoints are out, as far as a BackendTLSPolicy has to do with it; else empty.
+std::string tls_trouble(const Walk& walk);
+
 // Waits until an endpoint is there or has room. Then walk.live is the newest view's. Errors: kUnavailable
 // (503: no endpoint came, or none may be waited for), kExhausted (429), kCancelled (client left).
 net::Task<Result<void>> wait_for_place(Walk& walk, bool no_endpoint);

@@ -21,6 +21,9 @@
 #include "machine/process.h"
 #include "machine/sweep.h"
 #include "machine/volumes.h"
+#include "net/certificate.h"
+#include "net/stream.h"
+#include "net/tls.h"
 #include "resource/fields.h"
 
 namespace tidegate::machine {
@@ -302,6 +305,47 @@ TEST(Prober, ReadsStatusLines) {
   EXPECT_EQ(status_of_line("HTTP/1.1 2x0 OK"), 0);
   EXPECT_EQ(status_of_line("SSH-2.0-OpenSSH"), 0);
   EXPECT_EQ(status_of_line(""), 0);
+}
+
+// One connection: a handshake, a request, an answer, the end.
+net::Task<void> serve_once(net::Loop& loop, net::Listener& listener, const net::TlsServer& tls,
+                           std::string& heard) {
+  auto stream = co_await listener.accept();
+  const Result<void> shaken = co_await stream->accept_tls(tls, loop.now() + std::chrono::seconds(20));
+  if (!shaken) co_return;
+  char buffer[1024];
+  const auto got = co_await stream->read_some(buffer, sizeof buffer);
+  if (got) heard.assign(buffer, *got);
+  const Result<void> sent = co_await stream->write_all("HTTP/1.1 204 No Content\r\n\r\n");
+  static_cast<void>(sent);
+}
+
+TEST(Prober, AsksOverTlsWhoeverAnswers) {
+  const auto year = std::chrono::hours(24 * 365);
+  const WallTime now = std::chrono::system_clock::now();
+  const net::KeyPair authority = *net::make_authority("test", now, year);
+  net::TlsServerOptions serving;
+  serving.entries.push_back({.certificate = *net::issue_server(authority, {"elsewhere.test"}, now, year)});
+  const auto tls = *net::TlsServer::make(serving);
+  net::Loop loop;
+  auto listener = *net::Listener::bind(loop, *net::Address::parse("127.0.0.1:0"));
+  ProbePlan plan;
+  plan.kind = ProbeKind::kHttp;
+  plan.secure = true;
+  plan.port = listener.address().port();
+  plan.path = "/health";
+  plan.timeout = std::chrono::seconds(20);
+  std::string heard;
+  ProbeResult result;
+  net::TaskGroup tasks;
+  tasks.spawn(serve_once(loop, listener, *tls, heard));
+  tasks.spawn([](net::Loop& on, const ProbePlan& what, ProbeResult& into) -> net::Task<void> {
+    into = co_await probe_network(on, what, "127.0.0.1");
+    on.stop();
+  }(loop, plan, result));
+  loop.run();
+  EXPECT_TRUE(result.success) << result.message;
+  EXPECT_TRUE(heard.starts_with("GET /health HTTP/1.1\r\n")) << heard;
 }
 
 TEST(Volumes, WriteConfigMapsAndRefuseToLeaveTheFolder) {

@@ -14,8 +14,8 @@ ProbePlan plan_action(const resource::Action& action, const resource::PodSpec& p
   ProbePlan plan;
   switch (action.type) {
     case resource::Action::Type::kHttp:
-      // Without TLS here, an HTTPS probe can only tell whether the port accepts.
-      plan.kind = action.http.https ? ProbeKind::kTcp : ProbeKind::kHttp;
+      plan.kind = ProbeKind::kHttp;
+      plan.secure = action.http.https;
       plan.host = action.http.host;
       plan.port = port_of(action.http.port, pod);
       plan.path = action.http.path.empty() ? "/" : action.http.path;

@@ -22,7 +22,8 @@ enum class ProbeKind { kHttp, kTcp, kExec };
 
 struct ProbePlan {
   ProbeKind kind = ProbeKind::kTcp;
-  std::string host;  // empty: the pod's own address
+  bool secure = false;  // kHttp over TLS
+  std::string host;     // empty: the pod's own address
   std::uint16_t port = 0;
   std::string path = "/";
   std::vector<std::pair<std::string, std::string>> headers;

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "net/stream.h"
+#include "net/tls.h"
 
 namespace tidegate::machine {
 namespace {
@@ -29,6 +30,12 @@ std::string request_text(const ProbePlan& plan, const std::string& host) {
   if (!has_host) text += "Host: " + host + ":" + std::to_string(plan.port) + "\r\n";
   text += "User-Agent: kube-probe/1.32\r\nAccept: */*\r\nConnection: close\r\n\r\n";
   return fits ? text : std::string();
+}
+
+net::Task<Result<void>> shake_hands(net::Stream& stream, std::string host, TimePoint deadline) {
+  static const Result<std::shared_ptr<net::TlsClient>> client = net::TlsClient::make({.trust_anyone = true});
+  if (!client) co_return tl::unexpected(client.error());
+  co_return co_await stream.connect_tls(**client, std::move(host), deadline);
 }
 
 net::Task<ProbeResult> read_answer(net::Stream& stream) {
@@ -68,6 +75,10 @@ net::Task<ProbeResult> probe_network(net::Loop& loop, ProbePlan plan, std::strin
   const std::string request = request_text(plan, host);
   if (request.empty())
     co_return ProbeResult{false, "the probe's path or headers hold characters that HTTP forbids"};
+  if (plan.secure) {
+    const Result<void> shaken = co_await shake_hands(*stream, host, deadline);
+    if (!shaken) co_return ProbeResult{false, shaken.error().message};
+  }
   stream->set_deadline(deadline);
   auto sent = co_await stream->write_all(request);
   if (!sent) co_return ProbeResult{false, sent.error().message};

@@ -1,7 +1,8 @@
 // One check of a container, over the network: does the port accept, does the path answer with success.
 //
 // Thread: the loop's own.
-// Source: Kubernetes probes: HTTP counts as success from 200 to 399; the answer's body is not looked at.
+// Source: Kubernetes probes: HTTP counts as success from 200 to 399; the answer's body is not looked at. Over
+// TLS anybody's certificate will do.
 
 #pragma once
 

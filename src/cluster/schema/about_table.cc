@@ -2,8 +2,8 @@
 //
 //   TYPE[.FIELD...] | SENTENCE [| map=KEYS]
 //
-// A type of Kubernetes' own is named once, wherever it is used; a kind that is described by its reading function is
-// named by the way from its root. map= says by which fields the items of a list are told apart.
+// A type of Kubernetes' own is named once, wherever it is used; a kind that is described by its reading
+// function is named by the way from its root. map= says by which fields the items of a list are told apart.
 
 #include "cluster/schema/tables.h"
 
@@ -251,7 +251,7 @@ Gateway.spec.listeners.allowedRoutes | Which routes may use the listener.
 ReferenceGrant | Lets objects of other namespaces point at objects of this one.
 ReferenceGrant.spec.from | Whose references are allowed: group, kind and namespace.
 ReferenceGrant.spec.to | What they may point at; without a name all of that kind.
-BackendTLSPolicy | How the gateway is to speak TLS to a Service or an InferencePool. Checked and kept; the gateway does not act on it yet.
+BackendTLSPolicy | How the gateway speaks TLS to a Service or an InferencePool.
 BackendTLSPolicy.spec.targetRefs | The Services and InferencePools it is for; sectionName is a Service's port by its name.
 BackendTLSPolicy.spec.validation | Whom to believe: the authorities, and the name that certificates must have.
 HTTPRoute | Which HTTP requests go where.

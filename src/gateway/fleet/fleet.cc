@@ -124,13 +124,7 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
   if (!status) {
     ++watched.scrapes_failed;
     watched.models_due = {};
-    if (++watched.failures_in_row >= kFailuresUntilOut && live.failed(loop_.now())) {
-      log::warning("fleet", "endpoint is out", {{"endpoint", live.key()}, {"why", status.error().message}});
-      live.traits().forget();
-      live.cell().residency().clear();
-      live.prefixes().forget();
-      changed_();
-    }
+    if (++watched.failures_in_row >= kFailuresUntilOut) take_out(watched, status.error());
     co_return false;
   }
   watched.failures_in_row = 0;
@@ -162,6 +156,20 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
     live.cell().residency().touch(pick::adapter_id(adapter), now);
   }
   co_return true;
+}
+
+// A request may have found out before, which says less: what its engine holds is lost only if it is asked in
+// vain as well.
+void Fleet::take_out(Watched& watched, const Error& why) {
+  Live& live = *watched.live;
+  const bool was_healthy = live.failed(loop_.now());
+  if (live.note_trouble(why.message))
+    log::warning("fleet", "endpoint is out", {{"endpoint", live.key()}, {"why", why.message}});
+  if (!was_healthy && watched.failures_in_row != kFailuresUntilOut) return;
+  live.traits().forget();
+  live.cell().residency().clear();
+  live.prefixes().forget();
+  changed_();
 }
 
 net::Task<void> Fleet::read_models(Watched& watched) {

@@ -86,6 +86,7 @@ class Fleet {
   struct Watched;
   net::Task<void> watch(std::shared_ptr<Watched> watched);
   net::Task<bool> scrape(Watched& watched);
+  void take_out(Watched& watched, const Error& why);
   net::Task<void> read_models(Watched& watched);
   net::Task<Result<int>> fetch(Watched& watched, std::string_view path);
   net::Task<Result<int>> fetch_once(Watched& watched, std::string_view path);

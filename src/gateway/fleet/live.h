@@ -12,7 +12,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "gateway/dialect/traits.h"
@@ -107,7 +109,21 @@ class Live {
     if (cell_.healthy()) return false;
     failures_.store(0, std::memory_order_relaxed);
     cell_.set_healthy(true);
+    note_trouble({});
     return true;
+  }
+
+  // Why it is out, for people; empty if it is not. Both take a lock: for when things go wrong. True if that
+  // was not known.
+  bool note_trouble(std::string_view why) {
+    const std::lock_guard held(trouble_mutex_);
+    if (trouble_ == why) return false;
+    trouble_ = why;
+    return true;
+  }
+  std::string trouble() const {
+    const std::lock_guard held(trouble_mutex_);
+    return trouble_;
   }
 
  private:
@@ -127,6 +143,8 @@ class Live {
   flow::Gate gate_;
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};
+  mutable std::mutex trouble_mutex_;
+  std::string trouble_;  // guarded by trouble_mutex_
 };
 
 }  // namespace tidegate::fleet

@@ -12,7 +12,7 @@ net::Task<Result<net::Stream>> open_stream(net::Loop& loop, net::Address endpoin
   if (shaken) co_return std::move(stream);
   Error error = shaken.error();
   if (error.code != Code::kDeadline && error.code != Code::kCancelled) error.code = Code::kUnavailable;
-  error.message = "no TLS with endpoint " + endpoint.text() + ": " + error.message;
+  error.message = "no TLS with endpoint " + endpoint.text() + " (" + secured->policy + "): " + error.message;
   co_return tl::unexpected(std::move(error));
 }
 

@@ -16,6 +16,7 @@ namespace tidegate::upstream {
 struct Secured {
   std::shared_ptr<net::TlsClient> client;
   std::string server_name;  // what the endpoint's certificate must name
+  std::string policy;       // who wants it so, for messages: "BackendTLSPolicy default/engines"
 };
 
 // Null: plain text.

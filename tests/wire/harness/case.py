@@ -92,3 +92,4 @@ class WireTest(unittest.TestCase):
         self.assertTrue(error["message"])
         if code is not None:
             self.assertEqual(error["code"], code)
+        return error

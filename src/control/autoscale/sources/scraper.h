@@ -27,6 +27,7 @@ struct Target {
   std::string address;  // "127.64.0.7:8000"
   std::string path = "/metrics";
   Format format = Format::kPage;
+  bool secure = false;  // over TLS; whose certificate it is is not looked at
   auto operator<=>(const Target&) const = default;
 };
 

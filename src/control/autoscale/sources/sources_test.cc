@@ -1,7 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "control/autoscale/sources/scraper.h"
 #include "control/autoscale/sources/signals.h"
 #include "control/autoscale/sources/targets.h"
+#include "http/server.h"
+#include "net/certificate.h"
 
 namespace tidegate::sources {
 namespace {
@@ -84,6 +90,57 @@ TEST(Targets, Queries) {
   hpa.metadata.annotations["tidegate.dev/query.queue"] = "max(x)";
   EXPECT_EQ(query_target("http://localhost:9090/", query_of(hpa, metric)).path,
             "/api/v1/query?query=max%28x%29");
+}
+
+TEST(Targets, ThePageOfAPodThatSpeaksTls) {
+  resource::Json document = resource::Json::parse(
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"d","annotations":{"prometheus.io/scheme":"https"}},)"
+      R"("spec":{"containers":[{"name":"c","ports":[{"containerPort":8000}]}]},"status":{"podIP":"10.0.0.7"}})");
+  const Target plain{.address = "10.0.0.7:8000"};
+  Target secure = plain;
+  secure.secure = true;
+  EXPECT_EQ(page_of_pod(**resource::Object::make(document)), secure);
+  document["metadata"].erase("annotations");
+  EXPECT_EQ(page_of_pod(**resource::Object::make(document)), plain);
+}
+
+TEST(Scraper, ReadsPagesOverTls) {
+  const auto year = std::chrono::hours(24 * 365);
+  const WallTime now = std::chrono::system_clock::now();
+  const net::KeyPair authority = *net::make_authority("test", now, year);
+  net::TlsServerOptions serving;
+  serving.entries.push_back({.certificate = *net::issue_server(authority, {"elsewhere.test"}, now, year)});
+  net::Loop loop;
+  http::Server server(loop, [](http::Request&, http::Responder& responder) -> net::Task<void> {
+    const Result<void> sent = co_await responder.respond(200, "text/plain", "queue 7\n");
+    static_cast<void>(sent);
+  });
+  const auto address =
+      *server.listen(*net::Address::parse("127.0.0.1:0"), {}, *net::TlsServer::make(serving));
+  std::thread thread([&] { loop.run(); });
+  const SystemClock clock;
+  Target target{.address = address.text()};
+  target.secure = true;
+  PagePtr page;
+  {
+    Scraper scraper(clock);
+    scraper.want("test", {{target, Want{.names = {"queue"}, .period = std::chrono::milliseconds(20)}}});
+    for (int i = 0; i < 1000 && !page; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      page = scraper.history(target).newest(clock.wall(), std::chrono::seconds(60));
+    }
+    EXPECT_TRUE(page) << scraper.history(target).error;
+  }
+  net::TaskGroup closing;
+  loop.post([&] {
+    closing.spawn([](net::Loop& on, http::Server& what) -> net::Task<void> {
+      co_await what.drain(std::chrono::seconds(1));
+      on.stop();
+    }(loop, server));
+  });
+  thread.join();
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->series.at(0).value, 7);
 }
 
 }  // namespace

@@ -76,6 +76,8 @@ std::optional<Target> page_of_pod(const resource::Object& pod, std::uint16_t def
       path->second.find_first_of(" \r\n") == std::string::npos) {
     target.path = path->second;
   }
+  const auto scheme = annotations.find("prometheus.io/scheme");
+  target.secure = scheme != annotations.end() && scheme->second == "https";
   return target;
 }
 

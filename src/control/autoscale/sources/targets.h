@@ -14,8 +14,8 @@
 
 namespace tidegate::sources {
 
-// A pod's metrics page: annotations prometheus.io/port and prometheus.io/path, else its port named "metrics",
-// else its first port. Empty while it has no address or no port.
+// A pod's metrics page: annotations prometheus.io/port, prometheus.io/path and prometheus.io/scheme (https),
+// else its port named "metrics", else its first port. Empty while it has no address or no port.
 std::optional<Target> page_of_pod(const resource::Object& pod, std::uint16_t default_port = 0);
 
 // The query of an External or Object metric.
