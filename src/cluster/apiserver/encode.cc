@@ -5,6 +5,7 @@
 
 #include "cluster/apiserver/resource_path.h"
 #include "cluster/table/table.h"
+#include "resource/horizontal_pod_autoscaler.h"
 #include "resource/json.h"
 
 namespace tidegate::apiserver {
@@ -15,13 +16,9 @@ using resource::Json;
 
 std::string own_version(const Shape& shape) { return group_version(shape.kind->group, shape.version); }
 
-// Versions of a group share storage and differ in name only.
 std::string whole(const Shape& shape, const resource::Object& object) {
-  const std::string version = own_version(shape);
-  if (object.api_version() == version) return resource::to_text(object.json());
-  Json document = object.json();
-  document["apiVersion"] = version;
-  return resource::to_text(document);
+  if (object.api_version() == own_version(shape)) return resource::to_text(object.json());
+  return resource::to_text(as_version(*shape.kind, shape.version, object.json()));
 }
 
 std::string metadata_only(const resource::Object& object) {
@@ -44,9 +41,9 @@ std::string shown(const Shape& shape, const resource::Object& object, bool heade
   switch (shape.form) {
     case Form::kTable: {
       const std::vector<ObjectPtr> objects = {lent(object)};
-      return table_text(shape, objects,
-                        {.columns = headers,
-                         .resource_version = std::to_string(object.metadata().resource_version)});
+      return table_text(
+          shape, objects,
+          {.columns = headers, .resource_version = std::to_string(object.metadata().resource_version)});
     }
     case Form::kMetadata:
       return metadata_only(object);
@@ -56,6 +53,13 @@ std::string shown(const Shape& shape, const resource::Object& object, bool heade
 }
 
 }  // namespace
+
+Json as_version(const resource::Kind& kind, std::string_view version, Json document) {
+  if (kind.group == "autoscaling" && kind.kind == "HorizontalPodAutoscaler")
+    document = resource::horizontal_pod_autoscaler_as(version, std::move(document));
+  document["apiVersion"] = group_version(kind.group, version);
+  return document;
+}
 
 std::string encode_object(const Shape& shape, const resource::Object& object) {
   return shown(shape, object, true);

@@ -26,6 +26,10 @@ struct Shape {
   WallTime now{};  // for ages
 };
 
+// The document in another of its kind's versions. Versions of a group share storage and differ in name only,
+// but for HorizontalPodAutoscaler, whose metrics are written differently in v1.
+resource::Json as_version(const resource::Kind& kind, std::string_view version, resource::Json document);
+
 std::string encode_object(const Shape& shape, const resource::Object& object);
 std::string encode_list(const Shape& shape, const cluster::List& list);
 

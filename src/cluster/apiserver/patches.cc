@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apiserver/discovery.h"
+#include "cluster/apiserver/encode.h"
 #include "cluster/apiserver/objects.h"
 #include "cluster/schema/catalog.h"
 #include "cluster/store/patch.h"
@@ -69,8 +70,9 @@ Answer<void> same_identity(const Call& call, const resource::Object& before, con
 Answer<cluster::ObjectPtr> attempt(const Context& context, const Call& call, const Patch& patch,
                                    const resource::Object& before, bool& own_revision,
                                    std::vector<std::string>& warnings) {
-  auto after = cluster::apply_patch(patch.type, before.json(), patch.json,
-                                    &schema::schema_of(*call.kind, call.path.version));
+  const Json live = as_version(*call.kind, call.path.version, before.json());
+  auto after =
+      cluster::apply_patch(patch.type, live, patch.json, &schema::schema_of(*call.kind, call.path.version));
   if (!after) {
     // What does not fit is the request's fault in a JSON patch, and no valid object otherwise.
     Status status = status_of(call, after.error());
@@ -87,7 +89,7 @@ Answer<cluster::ObjectPtr> attempt(const Context& context, const Call& call, con
   if (!status) {
     if (auto right = admit(call, *after); !right) return tl::unexpected(right.error());
   }
-  Json written = tracked(context, call, &before.json(), *std::move(after));
+  Json written = tracked(context, call, &live, *std::move(after));
   auto object = status ? context.client.update_status(*call.kind, std::move(written), write_options(call))
                        : context.client.update(*call.kind, std::move(written), write_options(call));
   if (!object) return tl::unexpected(status_of(call, object.error()));

@@ -56,6 +56,15 @@ Key key_in(const Json& document) {
   return {resource::text(document, "metadata.namespace"), resource::text(document, "metadata.name")};
 }
 
+// The version in a document's or patch's apiVersion, if it is one of the kind's; else empty.
+std::string written_version(const Kind& kind, const Json& document) {
+  const std::string written = document.is_object() ? resource::text(document, "apiVersion") : std::string();
+  for (const std::string_view version : kind.versions) {
+    if (written == group_version(kind.group, version)) return std::string(version);
+  }
+  return {};
+}
+
 const char* media_type(PatchType type) {
   switch (type) {
     case PatchType::kMerge:
@@ -134,20 +143,23 @@ Result<std::string> RemoteClient::served_version(const Kind& kind) {
   return served;
 }
 
-Result<std::string> RemoteClient::path_of(const Kind& kind, std::string_view namespace_) {
-  const auto version = served_version(kind);
+Result<std::string> RemoteClient::path_of(const Kind& kind, std::string_view namespace_,
+                                          std::string_view written) {
+  auto version = served_version(kind);
   if (!version) return version;
   if (version->empty()) {
     return fail(Code::kNotFound, "the API server knows no " + std::string(kind.plural) + "." +
                                      std::string(kind.group) +
                                      "; install the CustomResourceDefinitions first");
   }
+  // A server takes a document only at the version it is written in.
+  if (!written.empty()) *version = written;
   return collection_path(kind.group, *version, kind.plural,
                          kind.namespaced ? namespace_ : std::string_view());
 }
 
-Result<std::string> RemoteClient::path_of(const Kind& kind, const Key& key) {
-  auto path = path_of(kind, key.namespace_);
+Result<std::string> RemoteClient::path_of(const Kind& kind, const Key& key, std::string_view written) {
+  auto path = path_of(kind, key.namespace_, written);
   if (path) *path += "/" + escaped(key.name);
   return path;
 }
@@ -230,7 +242,7 @@ Result<std::unique_ptr<cluster::Watch>> RemoteClient::watch(const Kind& kind, st
 }
 
 Result<ObjectPtr> RemoteClient::create(const Kind& kind, Json document, const WriteOptions& options) {
-  const auto path = path_of(kind, key_in(document).namespace_);
+  const auto path = path_of(kind, key_in(document).namespace_, written_version(kind, document));
   if (!path) return tl::unexpected(path.error());
   ApiRequest request{
       .method = "POST", .target = *path + Query().add(options).text(), .content_type = "application/json"};
@@ -253,7 +265,7 @@ Result<ObjectPtr> RemoteClient::update_status(const Kind& kind, Json document, c
 Result<ObjectPtr> RemoteClient::put(const Kind& kind, Json document, std::string_view subresource,
                                     const WriteOptions& options) {
   const Key key = key_in(document);
-  const auto path = path_of(kind, key);
+  const auto path = path_of(kind, key, written_version(kind, document));
   if (!path) return tl::unexpected(path.error());
   const bool conditional = !resource::text(document, "metadata.resourceVersion").empty();
   for (int tries = 1;; ++tries) {
@@ -290,7 +302,7 @@ Result<ObjectPtr> RemoteClient::patch_status(const Kind& kind, const Key& key, P
 
 Result<ObjectPtr> RemoteClient::patch_at(const Kind& kind, const Key& key, std::string_view subresource,
                                          PatchType type, const Json& patch, const WriteOptions& options) {
-  const auto path = path_of(kind, key);
+  const auto path = path_of(kind, key, written_version(kind, patch));
   if (!path) return tl::unexpected(path.error());
   ApiRequest request{.method = "PATCH",
                      .target = *path + std::string(subresource) + Query().add(options).text(),

@@ -59,8 +59,9 @@ class RemoteClient final : public cluster::Client {
     TimePoint until;
   };
 
-  Result<std::string> path_of(const Kind& kind, std::string_view namespace_);
-  Result<std::string> path_of(const Kind& kind, const Key& key);
+  // At the version `written` if there is one, else at the served one.
+  Result<std::string> path_of(const Kind& kind, std::string_view namespace_, std::string_view written);
+  Result<std::string> path_of(const Kind& kind, const Key& key, std::string_view written = {});
   Result<cluster::List> list_page(const Kind& kind, const std::string& version,
                                   const cluster::ListOptions& options);
   Result<ObjectPtr> put(const Kind& kind, Json document, std::string_view subresource,

@@ -222,6 +222,22 @@ TEST_F(Remote, GarbageInAWatchIsAnError) {
   EXPECT_EQ((*watch)->next(seconds(1)).error().code, Code::kCancelled);
 }
 
+TEST_F(Remote, DocumentsGoToTheVersionTheyAreWrittenIn) {
+  const Kind& scalers = *resource::find_kind_by_name("hpa");
+  fake.on("GET /apis/autoscaling/v2", {{200, R"({"resources":[{"name":"horizontalpodautoscalers"}]})"}});
+  const std::string collection = "/apis/autoscaling/v1/namespaces/a/horizontalpodautoscalers";
+  fake.on("POST " + collection, {{201, pod(3)}});
+  fake.on("PATCH " + collection + "/b", {{200, pod(4)}});
+  Json document = Json::parse(pod(3));
+  document["apiVersion"] = "autoscaling/v1";
+  document["kind"] = "HorizontalPodAutoscaler";
+  EXPECT_TRUE(client.create(scalers, document));
+  EXPECT_TRUE(client.patch(scalers, {"a", "b"}, cluster::PatchType::kMerge, document));
+  document["apiVersion"] = "autoscaling/v9";  // unknown: the served version answers for it
+  EXPECT_FALSE(client.create(scalers, document));
+  EXPECT_EQ(fake.asked("POST /apis/autoscaling/v2/namespaces/a/horizontalpodautoscalers"), 1);
+}
+
 TEST_F(Remote, TokensTravelInNoClearText) {
   Access access = fake.access;
   access.tls = false;
