@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 
 from harness import WireTest, eventually, settings
+from harness.api import Api
 from harness.process import Process, free_port
 
 EXAMPLE = settings.ROOT / "examples" / "lora-canary"
@@ -84,53 +85,6 @@ def quiet(look):
         return look()
     except OSError:
         return None
-
-
-class Api(WireTest):
-    """`tidegate up` without manifests, and a kubectl that knows it."""
-
-    def setUp(self):
-        super().setUp()
-        self.data = pathlib.Path(self.folder) / "data"
-        self.manifests = pathlib.Path(self.folder) / "manifests"
-        self.manifests.mkdir()
-        self.start()
-
-    def start(self, *extra):
-        self.up = self.home("--engine", "simulate", *extra)
-        self.kubeconfig = self.data / "kubeconfig"
-        lines = [line.strip() for line in self.kubeconfig.read_text().splitlines()]
-        self.server = next(line.split(": ")[1] for line in lines if line.startswith("server:"))
-        self.token = next(line.split(": ")[1] for line in lines if line.startswith("token:"))
-
-    # Requests as a program makes them.
-
-    def request(self, method, path, body=None, content_type="application/json", token=None, accept="application/json"):
-        """(status, answer as text, headers)."""
-        data = body if body is None or isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        headers = {"Content-Type": content_type, "Accept": accept}
-        token = self.token if token is None else token
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        asked = urllib.request.Request(self.server + path, data=data, method=method, headers=headers)
-        context = ssl.create_default_context(cafile=self.data / "pki" / "ca.crt")
-        try:
-            with urllib.request.urlopen(asked, context=context, timeout=30) as answer:
-                return answer.status, answer.read().decode(), answer.headers
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode(), error.headers
-
-    def ask(self, method, path, body=None, **options):
-        """(status, answer as JSON)."""
-        status, text, _ = self.request(method, path, body, **options)
-        return status, json.loads(text)
-
-    def assert_status(self, answer, code, reason, says=""):
-        status, body = answer
-        self.assertEqual((status, body.get("kind"), body.get("reason")), (code, "Status", reason), body)
-        self.assertEqual(body["code"], code)
-        self.assertIn(says, body["message"])
-        return body
 
 
 class Rules(Api):
@@ -348,14 +302,6 @@ class Rules(Api):
 
 @unittest.skipUnless(shutil.which("kubectl"), "no kubectl on PATH; ./test.sh --peers gets one")
 class Kubectl(Api):
-    def kubectl(self, *args, stdin=None, fails=False, may_fail=False):
-        done = subprocess.run(
-            ["kubectl", *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60,
-            env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": self.folder, "KUBE_EDITOR": "sed -i s/v1x/v2x/"})
-        if (done.returncode != 0) != fails and not may_fail:
-            raise AssertionError(f"kubectl {args}: {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stderr if fails else done.stdout
-
     def test_finding_out_what_there_is(self):
         self.assertIn("Server Version: v1.32", self.kubectl("version"))
         resources = self.kubectl("api-resources")
