@@ -3,7 +3,7 @@
 // A pool asks for one if its InferencePool or Service has the annotation tidegate.dev/api-keys: required.
 // Keys are the entries of Secrets in its namespace with the label tidegate.dev/api-keys: "true"; each entry
 // is one client. What all clients of a Secret may do stands in its annotations. A Secret with an annotation
-// that cannot be read gives no keys: nobody gets more than was meant.
+// that cannot be read gives no keys, with a remark: nobody gets more than was meant.
 //
 // Thread: pure.
 
@@ -24,6 +24,6 @@ inline constexpr std::string_view kTokensPerMinuteAnnotation = "tidegate.dev/tok
 inline constexpr std::string_view kTokensPerDayAnnotation = "tidegate.dev/tokens-per-day";
 inline constexpr std::string_view kRequestsPerMinuteAnnotation = "tidegate.dev/requests-per-minute";
 
-void mark_guarded(const Inputs& inputs, std::vector<Pool>& pools);
+void mark_guarded(const Inputs& inputs, std::vector<Pool>& pools, std::vector<Remark>& remarks);
 
 }  // namespace tidegate::gateway

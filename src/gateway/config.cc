@@ -213,6 +213,7 @@ std::vector<Field> make_fields() {
          if (!read) return tl::unexpected(read.error());
          read->apply(c.pick);
          c.picker_config = text;
+         c.picker_notes = read->notes;
          return {};
        },
        [](const Config& c) { return c.picker_config; }},

@@ -43,8 +43,9 @@ struct Config {
 
   fleet::Options fleet;
   pick::Settings pick;
-  std::string picker_config;     // a path, read when it is set
-  std::string session_affinity = "none";  // as written
+  std::string picker_config;                   // a path, read when it is set
+  std::vector<std::string> picker_notes = {};  // what of it means nothing here
+  std::string session_affinity = "none";       // as written
   std::size_t prefix_blocks_max = std::size_t{1} << 20;
   admit::Limits admit;
 

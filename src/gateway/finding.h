@@ -49,6 +49,14 @@ struct ListenerFinding {
   bool operator==(const ListenerFinding&) const = default;
 };
 
+// Something to say that no condition has a place for (remarks.h).
+struct Remark {
+  resource::ObjectPtr object;
+  std::string text;
+  bool is_problem = true;  // something counts as not written; else for information
+  bool operator==(const Remark&) const = default;
+};
+
 struct Finding {
   resource::ObjectPtr object;
   std::vector<Condition> conditions;       // status.conditions

@@ -16,6 +16,7 @@
 #include "cluster/informer.h"
 #include "gateway/listeners.h"
 #include "gateway/publisher.h"
+#include "gateway/remarks.h"
 #include "gateway/stats.h"
 #include "gateway/status.h"
 #include "gateway/tls_servers.h"
@@ -156,6 +157,7 @@ struct Gateway::State {
   guard::Ledger ledger;
   fleet::Fleet fleet;
   Listeners listeners;
+  Remarks remarks{client, clock};
   TlsServers tls_servers;
   EndpointClients endpoint_clients;
   std::vector<std::shared_ptr<net::TlsServer>> tls;  // of `snapshot`
@@ -217,6 +219,7 @@ void Gateway::State::compile_now() {
   publish();
   report(listeners.apply(*snapshot));
   tell_bind_failures(compiled.findings, *snapshot, listeners);
+  remarks.tell(compiled.remarks);
   const Written written = write_statuses(compiled.findings, client, clock);
   if (takeover) conclude_takeover();
   if (listeners.any_failed() || written.failed > 0) try_again.arm(loop.now() + kTryAgain);
@@ -314,6 +317,8 @@ Result<void> Gateway::start() {
   if (!s.handover.empty()) {
     if (const Result<void> taken = s.take_over(); !taken) return taken;
   }
+  for (const std::string& note : s.config.picker_notes)
+    log::info("gateway", "means nothing here", {{"object", s.config.picker_config}, {"what", note}});
   const Result<net::Address> stats = net::Address::parse(s.config.stats_bind, s.config.stats_port);
   if (!stats) return tl::unexpected(stats.error());
   // Two gateways overlap while one takes over.

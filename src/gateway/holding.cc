@@ -43,23 +43,28 @@ struct Said {
   bool holds;
   Duration timeout;
 };
-std::optional<Said> said_by(const ObjectPtr& object) {
+std::optional<Said> said_by(const ObjectPtr& object, std::vector<Remark>& remarks) {
   const auto& annotations = object->metadata().annotations;
   const auto found = annotations.find(std::string(kHoldAnnotation));
   if (found == annotations.end()) return std::nullopt;
   if (found->second == "true") return Said{true, Duration::zero()};
   if (found->second == "false") return Said{false, Duration::zero()};
   const Result<Duration> timeout = parse_duration(found->second);
-  if (!timeout || *timeout <= Duration::zero()) return std::nullopt;
+  if (!timeout || *timeout <= Duration::zero()) {
+    remarks.push_back(
+        {object, "annotation " + std::string(kHoldAnnotation) +
+                     " is neither true nor false nor a time such as 5m; it counts as not written"});
+    return std::nullopt;
+  }
   return Said{true, *timeout};
 }
 
 }  // namespace
 
-void mark_holding(const Inputs& inputs, std::vector<Pool>& pools) {
+void mark_holding(const Inputs& inputs, std::vector<Pool>& pools, std::vector<Remark>& remarks) {
   const std::vector<Sleeper> asleep = sleepers(inputs);
   const auto mark = [&](Pool& pool, const ObjectPtr& object, const resource::Labels& selector) {
-    const std::optional<Said> said = said_by(object);
+    const std::optional<Said> said = said_by(object, remarks);
     pool.holds = said ? said->holds : wakes(asleep, object, selector);
     if (said) pool.hold_timeout = said->timeout;
     if (pool.tls && !pool.tls->problem.empty()) pool.holds = false;  // none of those that come may be used

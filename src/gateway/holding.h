@@ -16,9 +16,9 @@
 namespace tidegate::gateway {
 
 // On an InferencePool or a Service: "true", "false", or how long at most, such as "5m". What cannot be read
-// counts as not written.
+// counts as not written, with a remark.
 inline constexpr std::string_view kHoldAnnotation = "tidegate.dev/hold";
 
-void mark_holding(const Inputs& inputs, std::vector<Pool>& pools);
+void mark_holding(const Inputs& inputs, std::vector<Pool>& pools, std::vector<Remark>& remarks);
 
 }  // namespace tidegate::gateway

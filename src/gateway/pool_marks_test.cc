@@ -106,7 +106,38 @@ TEST(ApiKeys, ArePerNamespaceAndFailClosed) {
     const Compiled closed = compile(inputs);
     ASSERT_NE(closed.snapshot->pools.at(0).keys, nullptr);
     EXPECT_EQ(closed.snapshot->pools.at(0).keys->size(), 0U) << broken;
+    ASSERT_EQ(closed.remarks.size(), 1U) << broken;
+    EXPECT_EQ(closed.remarks[0].object, inputs.secrets[0]);
+    EXPECT_NE(closed.remarks[0].text.find("none of the Secret's keys is taken"), std::string::npos);
   }
+}
+
+std::string remarked(const Inputs& inputs) {
+  std::string all;
+  for (const Remark& remark : compile(inputs).remarks)
+    all += (remark.is_problem ? "! " : "- ") + remark.text + "\n";
+  return all;
+}
+
+TEST(Remarks, SayWhatNoConditionTells) {
+  Inputs inputs;
+  inputs.secrets = {object(
+      R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"keys","labels":{"tidegate.dev/api-keys":"true"}},)"
+      R"("stringData":{"alice":"sk-alice-0123456789","bob":"short"}})")};
+  inputs.inference_pools = {pool(R"({"tidegate.dev/api-keys":"requird","tidegate.dev/hold":"a while"})")};
+  EXPECT_EQ(remarked(inputs),
+            "! annotation tidegate.dev/hold is neither true nor false nor a time such as 5m; it counts as "
+            "not written\n"
+            "! annotation tidegate.dev/api-keys is neither required nor none; it counts as required\n"
+            "! entry bob is no key: keys have 8 to 1024 bytes\n");
+  inputs.inference_pools = {pool(R"({"tidegate.dev/session-affinity":"always"})")};
+  EXPECT_TRUE(remarked(inputs).starts_with("! annotation tidegate.dev/session-affinity "))
+      << remarked(inputs);
+  inputs.inference_pools = {pool(
+      R"({"tidegate.dev/picker-config":"{apiVersion: llm-d.ai/v1alpha1, kind: EndpointPickerConfig, plugins: [{type: queue-scorer}], featureGates: [x]}"})")};
+  EXPECT_EQ(
+      remarked(inputs),
+      "- annotation tidegate.dev/picker-config: featureGates is not read: flags of the gateway set it\n");
 }
 
 TEST(Holding, IsForPoolsThatSomebodyScalesFromZero) {

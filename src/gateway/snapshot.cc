@@ -58,6 +58,18 @@ Finding pool_finding(const ObjectPtr& object, bool enabled, const std::string& p
   return finding;
 }
 
+void remark_on_picking(const Inputs& inputs, const std::vector<Pool>& pools, std::vector<Remark>& remarks) {
+  for (const Pool& pool : pools) {
+    if (pool.picking.problem.empty() && !pool.picking.config) continue;
+    const ObjectPtr object = object_of(inputs, pool);
+    if (!object) continue;
+    if (!pool.picking.problem.empty()) remarks.push_back({object, pool.picking.problem});
+    if (!pool.picking.config) continue;
+    for (const std::string& note : pool.picking.config->notes)
+      remarks.push_back({object, "annotation " + std::string(kPickerConfigAnnotation) + ": " + note, false});
+  }
+}
+
 void append(std::vector<Finding>& all, std::vector<Finding>&& more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -126,8 +138,9 @@ Compiled compile(const Inputs& inputs) {
   append(compiled.findings, read_objectives(inputs, pools));
   append(compiled.findings, read_model_rewrites(inputs, pools));
   snapshot->pools = pools.take();
-  mark_holding(inputs, snapshot->pools);
-  mark_guarded(inputs, snapshot->pools);
+  mark_holding(inputs, snapshot->pools, compiled.remarks);
+  mark_guarded(inputs, snapshot->pools, compiled.remarks);
+  remark_on_picking(inputs, snapshot->pools, compiled.remarks);
   compiled.snapshot = std::move(snapshot);
   return compiled;
 }

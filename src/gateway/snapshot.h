@@ -95,6 +95,7 @@ struct Inputs {
 struct Compiled {
   std::shared_ptr<const Snapshot> snapshot;
   std::vector<Finding> findings;  // one per object that gets a status, in input order
+  std::vector<Remark> remarks;
 };
 
 Compiled compile(const Inputs& inputs);

@@ -1,10 +1,13 @@
 """API keys: who may ask, for which models, and how much."""
 
 import json
+import pathlib
+import subprocess
 import time
 
-from harness import WireTest, eventually, json_body, manifests, post_bytes
+from harness import WireTest, eventually, json_body, manifests, post_bytes, settings
 from harness.engine import completion
+from harness.process import free_port
 
 ALICE, BOB, CAROL = "sk-alice-000000000001", "sk-bob-00000000000002", "sk-carol-000000000003"
 GUARDED = {"tidegate.dev/api-keys": "required"}
@@ -59,6 +62,37 @@ class Guard(WireTest):
         self.assertEqual(self.door.completion("tweet-summary", headers=bearer(BOB)).status, 200)
         self.assertEqual(self.names(BOB), {"tweet-summary"})
         self.assertLessEqual({"lora-request", "sql-lora", "tweet-summary", "base"}, self.names(ALICE))
+
+    def test_a_secret_that_cannot_be_read_is_told_once(self):
+        why = "annotation tidegate.dev/tokens-per-day is no whole number above 0"
+
+        def told(count):
+            eventually(lambda: self.door.process.log().count(why) == count, f"the log to say it {count} times")
+        self.door.write("more.yaml", secret("more", {"carol": CAROL}, tokens_per_day="many"))
+        told(1)
+        self.assertNotIn(CAROL, self.door.process.log())
+        for change in range(3):  # of something else
+            self.door.write("all.yaml", secret("all", {"alice": f"{ALICE}-{change}"}))
+            eventually(lambda: self.door.completion(headers=bearer(f"{ALICE}-{change}")).status == 200, "the change to count")
+        told(1)
+        self.door.write("more.yaml", secret("more", {"carol": CAROL}, tokens_per_day="5"))
+        eventually(lambda: self.door.completion(headers=bearer(CAROL)).status == 200, "the mended Secret to be taken")
+        self.door.write("more.yaml", secret("more", {"carol": CAROL}, tokens_per_day="-1"))
+        told(2)
+
+    def test_a_secret_that_cannot_be_read_gets_an_event(self):
+        folder = pathlib.Path(self.folder) / "told"
+        folder.mkdir()
+        files = manifests.canary([self.one], {"sql-lora": 1}, annotations=GUARDED)
+        for name, text in {**files, "more.yaml": secret("more", {"carol": CAROL}, requests_per_minute="1k")}.items():
+            (folder / name).write_text(text.replace("@PORT@", str(free_port())))
+        self.home("-f", folder)
+
+        def events():
+            done = subprocess.run([settings.BINARY, "get", "events", "-o", "json", "--kubeconfig", f"{self.folder}/data/kubeconfig"],
+                                  capture_output=True, text=True, timeout=30, check=True)
+            return [(e["involvedObject"]["kind"], e["involvedObject"]["name"], e["reason"]) for e in json.loads(done.stdout)["items"]]
+        eventually(lambda: ("Secret", "more", "Unreadable") in events(), "an Event of the Secret", every=0.2)
 
     def test_keys_come_and_go_while_it_runs(self):
         self.door.write("all.yaml", secret("all", {"carol": CAROL}))
