@@ -75,6 +75,14 @@ struct Prompt {
   std::uint32_t bytes = 0;
 };
 
+// An engine that goes by a member of the body answers with its base model when it is asked for an adapter
+// that it does not have: it must not be asked.
+bool lacks_model(const Walk& walk, std::size_t endpoint) {
+  if (walk.live->adapter_words.empty() || walk.target_model().empty()) return false;
+  const auto& words = walk.live->adapter_words[endpoint];
+  return words && words->find(walk.target_model()) == nullptr;
+}
+
 // By the picker's facts as they are. Null if there is none.
 fleet::Live* best(Walk& walk, const Prompt& prompt) {
   const pick::PickRequest request{walk.criticality, prompt.bytes, &walk.live->picking};
@@ -95,7 +103,7 @@ fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, Pro
     endpoints[i]->observe(adapter, now, facts[i]);
     facts[i].prefix_bytes = prompt.looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
     facts[i].session = session.any() && session.is(*endpoints[i]);
-    facts[i].tried = tried.count > 0 && tried.contains(endpoints[i].get());
+    facts[i].tried = (tried.count > 0 && tried.contains(endpoints[i].get())) || lacks_model(walk, i);
   }
   prompt.bytes = static_cast<std::uint32_t>(
       dialect::has_cached_prompt(walk.api) ? std::min<std::size_t>(walk.facts.prompt.size(), kPromptBytesMax)
@@ -183,9 +191,24 @@ struct Outgoing {
   }
 };
 
-dialect::Injected prepare(Walk& walk, const dialect::EngineTraits& traits, Outgoing& out) {
+// What the client itself says of adapters stays beside a base model, unless its key is for some models only.
+void choose_adapter(const Walk& walk, const dialect::AdapterWords& words, dialect::EditList& edits) {
+  const dialect::AdapterWords::Words* const found = words.find(walk.target_model());
+  if (!found || walk.is_form) return;
+  const bool by_path = words.field() == dialect::AdapterField::kLoraPath;
+  const bool says_itself = !(by_path ? walk.facts.lora_path : walk.facts.lora).empty();
+  const bool may_say = !walk.client || walk.client->models.all();
+  if (!found->is_adapter && says_itself && may_say) return;
+  if (!found->value.empty()) return edits.choose_adapter(walk.facts, words.field(), found->value);
+  if (says_itself) edits.choose_adapter(walk.facts, words.field(), "null");
+}
+
+dialect::Injected prepare(Walk& walk, const fleet::Live& live, const dialect::EngineTraits& traits,
+                          Outgoing& out) {
   dialect::EditList edits;
   dialect::Injected injected;
+  if (const dialect::AdapterWords* words = walk.live->words_of(live); words && walk.facts_known)
+    choose_adapter(walk, *words, edits);
   if (walk.target) edits.replace_model(walk.facts, walk.is_form ? walk.target->model : walk.target->token);
   if (walk.facts.streams() && dialect::has_stream_options(walk.api)) {
     edits.ask_for_usage(walk.facts, traits);
@@ -244,7 +267,7 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   bool fresh_only = false;
   while (true) {
     const dialect::EngineTraits traits = live.traits().load();
-    answer.injected = prepare(walk, traits, out);
+    answer.injected = prepare(walk, live, traits, out);
     answer.dispatch = Dispatch(live, tools.loop.now(), walk.prefill_bytes);
     answer.connection = fresh_only ? nullptr : tools.upstream.take(live.address(), live.secured());
     if (!answer.connection) {

@@ -81,7 +81,19 @@ Picking picking_of(const resource::InferencePool& spec, const ObjectPtr& object)
       picking.config);
   read(
       kSessionAnnotation, [](const std::string& text) { return parse_session(text); }, picking.session);
+  read(
+      kEngineAnnotation, [](const std::string& text) { return dialect::parse_engine(text); }, picking.engine);
   return picking;
+}
+
+// Other words than ours may be on it; they say nothing.
+dialect::Engine engine_of(const ServingPod& pod) {
+  for (const std::string_view name : kEngineLabels) {
+    const auto label = pod.pod.metadata.labels.find(std::string(name));
+    if (label != pod.pod.metadata.labels.end())
+      return dialect::parse_engine(label->second).value_or(dialect::Engine::kUnknown);
+  }
+  return dialect::Engine::kUnknown;
 }
 
 void add_endpoint(Pool& pool, std::string address, const ServingPod* pod, std::size_t rank = 0) {
@@ -92,7 +104,9 @@ void add_endpoint(Pool& pool, std::string address, const ServingPod* pod, std::s
     endpoint.pod = pod->name;
     endpoint.name = rank == 0 ? pod->name : pod->name + "-rank-" + std::to_string(rank);
     endpoint.max_loras = pod->max_loras;
+    endpoint.engine = engine_of(*pod);
   }
+  if (pool.picking.engine) endpoint.engine = *pool.picking.engine;
   pool.endpoints.push_back(std::move(endpoint));
 }
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "gateway/dialect/engine.h"
 #include "gateway/finding.h"
 #include "gateway/guard/ring.h"
 #include "gateway/picker_config.h"
@@ -39,7 +40,8 @@ struct Endpoint {
   std::string address;  // "10.0.0.5:8000", IPv6 in brackets
   std::string pod;      // "namespace/name"; empty if the pool lists addresses
   std::string name;     // the pod's, with "-rank-1" for the second of several ports; else the address
-  std::uint32_t max_loras = 0;  // from the pod's --max-loras; 0 if not said
+  std::uint32_t max_loras = 0;                         // from the pod's --max-loras; 0 if not said
+  dialect::Engine engine = dialect::Engine::kUnknown;  // from the pool's annotation, else the pod's label
 };
 
 // What a pool says of how its endpoints are picked; the gateway's own settings hold for the rest.
@@ -47,7 +49,8 @@ struct Picking {
   std::optional<PickerConfig> config;
   std::optional<pick::Session> session;
   bool without_prefixes = false;  // routing-strategy: DEFAULT
-  std::string problem;            // an annotation that could not be read, which counts as absent
+  std::optional<dialect::Engine> engine;
+  std::string problem;  // an annotation that could not be read, which counts as absent
 
   pick::Settings over(pick::Settings settings) const;
 };
@@ -91,6 +94,10 @@ inline constexpr std::string_view kStickyHeaderAnnotation = "tidegate.dev/sticky
 inline constexpr std::string_view kPickerConfigAnnotation = "tidegate.dev/picker-config";
 // header, cookie or id, with =NAME where the usual name will not do.
 inline constexpr std::string_view kSessionAnnotation = "tidegate.dev/session-affinity";
+// vllm, sglang, llama.cpp or tensorrt-llm; without it a pod's label says it, or what the engine shows.
+inline constexpr std::string_view kEngineAnnotation = "tidegate.dev/engine";
+inline constexpr std::string_view kEngineLabels[] = {"llm-d.ai/engine-type",
+                                                     "inference.networking.k8s.io/engine-type"};
 // On a pod: those of the pool's ports that it serves, "8000,8001".
 inline constexpr std::string_view kActivePortsAnnotation = "llm-d.ai/active-ports";
 

@@ -41,14 +41,18 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settin
   std::vector<std::string> bases;
   bool known = false;
   for (const Endpoint& endpoint : pool.endpoints) {
-    if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key))
+    if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key)) {
       view.endpoints.push_back(std::move(live));
+      view.adapter_words.push_back(fleet.adapter_words(endpoint.key));
+    }
     const auto models = fleet.served(endpoint.key);
     if (!models) continue;
     known = true;
     for (const dialect::ServedModel& model : *models) served.emplace(model.id, model);
     add_bases(*models, bases);
   }
+  if (std::ranges::none_of(view.adapter_words, [](const auto& words) { return words != nullptr; }))
+    view.adapter_words.clear();
   view.bases = rewrite::NameSet(std::move(bases));
   if (known) {
     std::vector<std::string> names;
@@ -68,7 +72,7 @@ std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot, EndpointClients& 
     if (pool.tls && !secured) continue;  // plain text would be what nobody asked for
     for (const Endpoint& endpoint : pool.endpoints) {
       wanted.push_back({endpoint.key, endpoint.address, endpoint.max_loras, pool.kind == Pool::kInference,
-                        endpoint.name, secured});
+                        endpoint.name, secured, endpoint.engine});
     }
   }
   return wanted;

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/dialect/adapter_words.h"
 #include "gateway/dialect/answer.h"
 #include "gateway/fleet/live.h"
 #include "gateway/flow/cell.h"
@@ -24,9 +25,19 @@
 namespace tidegate::gateway {
 
 struct PoolView {
+  // Null if the endpoint's engine goes by the model's name.
+  const dialect::AdapterWords* words_of(const fleet::Live& live) const {
+    for (std::size_t i = 0; i < adapter_words.size(); ++i) {
+      if (endpoints[i].get() == &live) return adapter_words[i].get();
+    }
+    return nullptr;
+  }
+
   std::vector<std::shared_ptr<fleet::Live>> endpoints;  // as Pool::endpoints
   std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
-  rewrite::NameSet bases;                               // those of them that are no adapters
+  // As `endpoints`; empty where all engines go by the model's name.
+  std::vector<std::shared_ptr<const dialect::AdapterWords>> adapter_words;
+  rewrite::NameSet bases;                                           // those of them that are no adapters
   std::shared_ptr<const std::vector<dialect::ServedModel>> models;  // what GET /v1/models lists
   std::shared_ptr<flow::Cell> flow;                                 // who waits for this pool
   std::string service;                                              // "name.namespace", for labels

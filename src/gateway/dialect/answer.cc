@@ -175,7 +175,8 @@ Result<std::vector<ServedModel>> read_models(std::string_view body, std::size_t 
     if (models.size() == cards_max) break;
     dom::object card;
     if (element.get(card) != simdjson::SUCCESS) continue;
-    ServedModel model{text_of(card, "id"), text_of(card, "root"), text_of(card, "parent"), 0, std::nullopt};
+    ServedModel model{text_of(card, "id"), text_of(card, "root"),    text_of(card, "parent"), 0,
+                      std::nullopt,        text_of(card, "owned_by")};
     if (model.id.empty() || model.id.size() > kModelBytesMax) continue;
     std::int64_t number = 0;
     if (card["created"].get(number) == simdjson::SUCCESS) model.created = number;

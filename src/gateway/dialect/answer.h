@@ -68,6 +68,7 @@ struct ServedModel {
   std::string parent;  // empty for a base model
   std::int64_t created = 0;
   std::optional<std::int64_t> max_model_len;
+  std::string owner = {};  // owned_by: the engine's name, mostly
 };
 // A view of it.
 inline ModelCard card_of(const ServedModel& model) {

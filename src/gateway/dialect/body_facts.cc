@@ -25,21 +25,27 @@ enum Member : std::uint32_t {
   kN = 32,
   kPrompt = 64,
   kCacheSalt = 128,
+  kLora = 256,
+  kLoraPath = 512,
 };
 // Engines and we agree on which of two prompts counts only by accident, but nothing is decided on it.
 constexpr std::uint32_t kOnlyOnce =
-    kModel | kStream | kStreamOptions | kMaxTokens | kMaxCompletionTokens | kN;
+    kModel | kStream | kStreamOptions | kMaxTokens | kMaxCompletionTokens | kN | kLora | kLoraPath;
 
 Member member_of(std::string_view key) {
   switch (key.size()) {
     case 1:
       return key == "n" ? kN : kNone;
+    case 4:
+      return key == "lora" ? kLora : kNone;
     case 5:
       return key == "model" ? kModel : key == "input" ? kPrompt : kNone;
     case 6:
       return key == "stream" ? kStream : key == "prompt" ? kPrompt : kNone;
     case 8:
       return key == "messages" ? kPrompt : kNone;
+    case 9:
+      return key == "lora_path" ? kLoraPath : kNone;
     case 10:
       return key == "max_tokens" ? kMaxTokens : key == "cache_salt" ? kCacheSalt : kNone;
     case 14:
@@ -165,6 +171,12 @@ class Pass {
         return {};
       case kCacheSalt:
         facts_.cache_salt = range_of(token);
+        return {};
+      case kLora:
+        facts_.lora = range_of(token);
+        return {};
+      case kLoraPath:
+        facts_.lora_path = range_of(token);
         return {};
       case kNone:
         return {};

@@ -1,10 +1,10 @@
 // What the gateway needs to know of a JSON request body, found in one pass and never by building a document.
 //
 // A body must be one JSON object in UTF-8 without a byte order mark and with nothing behind it. The members
-// we act on (model, stream, stream_options, max_tokens, max_completion_tokens, n) may appear once and their
-// keys must be written plainly: engines take the last of two equal keys while a first-match reader takes the
-// first, and that difference is a way around routing and authorisation. A key that only decodes to one of
-// those names ("mod\u0065l") is refused for the same reason.
+// we act on (model, stream, stream_options, max_tokens, max_completion_tokens, n, lora, lora_path) may appear
+// once and their keys must be written plainly: engines take the last of two equal keys while a first-match
+// reader takes the first, and that difference is a way around routing and authorisation. A key that only
+// decodes to one of those names ("mod\u0065l") is refused for the same reason.
 //
 // The whole body is held to RFC 8259 (json_check.h), skipped members too. So the ranges found here are those
 // that every JSON reader finds, and no comment, stray word or unbalanced bracket hides a member from us that
@@ -67,6 +67,9 @@ struct BodyFacts {
   Range prompt;  // the value of prompt, messages or input: what a prefix index hashes; empty if absent
 
   Range cache_salt;  // vLLM's: prompts of different salts share no cache; with its quotes, empty if absent
+
+  Range lora;       // llama.cpp's and SGLang's choice of adapters, if the client makes it; empty if absent
+  Range lora_path;  // likewise
 
   std::size_t open = 0;   // just behind the body's opening brace: where a member may be inserted
   bool is_empty = false;  // {} : an inserted member needs no comma

@@ -40,6 +40,16 @@ void EditList::replace_model(const BodyFacts& facts, std::string_view token) {
   if (!facts.model_token.empty()) add(facts.model_token, token);
 }
 
+void EditList::choose_adapter(const BodyFacts& facts, AdapterField field, std::string_view value) {
+  const bool by_path = field == AdapterField::kLoraPath;
+  const Range own = by_path ? facts.lora_path : facts.lora;
+  if (!own.empty()) return add(own, value);
+  const Range here{facts.open, facts.open};
+  add(here, by_path ? "\"lora_path\":" : "\"lora\":");
+  add(here, value);
+  add(here, facts.is_empty ? "" : ",");
+}
+
 void EditList::ask_for_usage(const BodyFacts& facts, const EngineTraits& traits) {
   const Injected wanted = injected_by(facts, traits);
   if (!wanted.any()) return;

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/dialect/adapter_words.h"
 #include "gateway/dialect/body_facts.h"
 #include "gateway/dialect/traits.h"
 
@@ -29,7 +30,7 @@ struct Edit {
 
 // The new text in order. Pieces are never empty.
 struct Pieces {
-  static constexpr std::size_t kMax = 9;
+  static constexpr std::size_t kMax = 15;
   std::array<std::string_view, kMax> parts;
   std::size_t count = 0;
   std::size_t total = 0;  // bytes
@@ -40,7 +41,7 @@ struct Pieces {
 
 class EditList {
  public:
-  static constexpr std::size_t kMax = 4;
+  static constexpr std::size_t kMax = 7;
 
   // `token` is a JSON string with its quotes (json_token). A body that names no model stays as it is.
   void replace_model(const BodyFacts& facts, std::string_view token);
@@ -49,6 +50,9 @@ class EditList {
   // for. A member the client set to true stays; null and false become true; others are inserted. Does nothing
   // unless the body streams. What was added is injected_by(facts, traits).
   void ask_for_usage(const BodyFacts& facts, const EngineTraits& traits);
+
+  // Sets the member that chooses the adapter (adapter_words.h) to `value`, which is JSON.
+  void choose_adapter(const BodyFacts& facts, AdapterField field, std::string_view value);
 
   bool empty() const { return count_ == 0; }
   void clear() { count_ = 0; }

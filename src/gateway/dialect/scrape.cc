@@ -180,22 +180,6 @@ void read_cache_config(const Dialect& dialect, std::string_view rest, EngineStat
 
 }  // namespace
 
-std::string_view name_of(Engine engine) {
-  switch (engine) {
-    case Engine::kUnknown:
-      return "unknown";
-    case Engine::kVllm:
-      return "vllm";
-    case Engine::kSglang:
-      return "sglang";
-    case Engine::kLlamaCpp:
-      return "llama.cpp";
-    case Engine::kTensorRtLlm:
-      return "tensorrt-llm";
-  }
-  return "unknown";
-}
-
 void EngineState::clear() {
   EngineState fresh;
   fresh.running_adapters.swap(running_adapters);

@@ -19,11 +19,9 @@
 #include <string_view>
 #include <vector>
 
-namespace tidegate::dialect {
+#include "gateway/dialect/engine.h"
 
-// Whose names are on the page.
-enum class Engine : std::uint8_t { kUnknown, kVllm, kSglang, kLlamaCpp, kTensorRtLlm };
-std::string_view name_of(Engine engine);
+namespace tidegate::dialect {
 
 struct EngineState {
   double waiting = 0;   // vllm:num_requests_waiting
@@ -48,7 +46,7 @@ struct EngineState {
   double tokens = 0;
   bool has_tokens = false;
 
-  Engine engine = Engine::kUnknown;
+  Engine engine = Engine::kUnknown;  // whose names are on the page
 
   // Anything known was on the page. A page without is no engine's.
   bool any() const { return has_waiting || has_running || has_kv; }

@@ -37,6 +37,15 @@ struct Fleet::Watched {
   std::uint32_t failures_in_row = 0;
   std::uint64_t scrapes_failed = 0;
   bool has_page = true;
+  std::shared_ptr<const dialect::AdapterWords> words;
+  dialect::Engine declared = dialect::Engine::kUnknown;
+  dialect::Engine seen = dialect::Engine::kUnknown;  // on its pages, or in its list of models
+  bool looks_elsewhere = false;                      // for its metrics page
+
+  dialect::Engine engine() const { return declared != dialect::Engine::kUnknown ? declared : seen; }
+  std::string_view metrics_path() const {
+    return dialect::metrics_path(looks_elsewhere ? dialect::Engine::kTensorRtLlm : engine());
+  }
 };
 
 Fleet::Fleet(net::Loop& loop, Options options, std::function<void()> changed, pick::PrefixIndex* prefixes)
@@ -58,7 +67,10 @@ void Fleet::set(std::span<const Wanted> wanted) {
     entry = watched_.erase(entry);
   }
   for (const Wanted& one : wanted) {
-    if (watched_.contains(one.key)) continue;
+    if (const auto known = watched_.find(one.key); known != watched_.end()) {
+      known->second->declared = one.engine;
+      continue;
+    }
     const Result<net::Address> address = net::Address::parse(one.address);
     if (!address) continue;  // the snapshot has reported it
     const std::uint32_t slots = one.adapter_slots ? one.adapter_slots : pick::kDefaultAdapterSlots;
@@ -67,6 +79,7 @@ void Fleet::set(std::span<const Wanted> wanted) {
         std::make_shared<Live>(one.key, *address, slots, caches ? prefixes_->add() : pick::PrefixSlot(),
                                one.name, options_.guard, one.secured);
     auto watched = std::make_shared<Watched>(loop_, std::move(live));
+    watched->declared = one.engine;
     watched_.emplace(one.key, watched);
     if (one.scraped) watched->live->gate().start(options_.gate);
     if (one.scraped) tasks_.spawn(watch(watched));
@@ -83,6 +96,11 @@ std::shared_ptr<const std::vector<dialect::ServedModel>> Fleet::served(const std
   return found == watched_.end() ? nullptr : found->second->served;
 }
 
+std::shared_ptr<const dialect::AdapterWords> Fleet::adapter_words(const std::string& key) const {
+  const auto found = watched_.find(key);
+  return found == watched_.end() ? nullptr : found->second->words;
+}
+
 std::vector<Fleet::Row> Fleet::rows() const {
   std::vector<Row> rows;
   rows.reserve(watched_.size());
@@ -92,7 +110,7 @@ std::vector<Fleet::Row> Fleet::rows() const {
     rows.push_back({key, live.address_text(), live.cell().healthy(),
                     live.facts(pick::kNoAdapter, loop_.now()), live.cell().residency().resident_count(),
                     watched->scrapes_failed, live.breaker().state(now), live.hangs(now),
-                    live.breaker().openings(), watched->state.engine});
+                    live.breaker().openings(), watched->engine()});
   }
   return rows;
 }
@@ -119,7 +137,7 @@ net::Task<void> Fleet::watch(std::shared_ptr<Watched> watched) {
 net::Task<bool> Fleet::scrape(Watched& watched) {
   Live& live = *watched.live;
   const std::uint64_t mark = live.cell().mark();
-  const Result<int> status = co_await fetch(watched, "/metrics");
+  const Result<int> status = co_await fetch(watched, watched.metrics_path());
   if (watched.gone) co_return false;
   if (!status) {
     ++watched.scrapes_failed;
@@ -135,7 +153,10 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
   dialect::EngineState& state = watched.state;
   dialect::read_metrics(watched.page, state);
   watched.has_page = *status == 200 && state.any();
+  if (watched.has_page) watched.seen = state.engine;
   if (!watched.has_page) {
+    // Not every engine has it in the same place, and an unknown one may be any.
+    watched.looks_elsewhere = watched.engine() == dialect::Engine::kUnknown && !watched.looks_elsewhere;
     live.gate().open();
     co_return true;
   }
@@ -177,12 +198,30 @@ net::Task<void> Fleet::read_models(Watched& watched) {
   if (watched.gone || !status || *status != 200) co_return;
   Result<std::vector<dialect::ServedModel>> models = dialect::read_models(watched.page);
   if (!models) co_return;
+  if (watched.seen == dialect::Engine::kUnknown && !models->empty())
+    watched.seen = dialect::engine_of_owner(models->front().owner);
+  std::vector<dialect::LoraFile> files;
+  if (watched.engine() == dialect::Engine::kLlamaCpp) {
+    files = co_await read_lora_files(watched);
+    if (watched.gone) co_return;
+    const std::string base = models->empty() ? std::string() : models->front().id;
+    for (const dialect::LoraFile& file : files) models->push_back({file.name, {}, base, 0, {}});
+  }
+  auto words = dialect::AdapterWords::make(watched.engine(), *models, files);
+  const bool same_words = words ? watched.words && *words == *watched.words : !watched.words;
+  if (!same_words) watched.words = std::move(words);
   const auto same = [](const dialect::ServedModel& a, const dialect::ServedModel& b) {
     return a.id == b.id && a.root == b.root && a.parent == b.parent;
   };
-  if (watched.served && std::ranges::equal(*watched.served, *models, same)) co_return;
+  if (same_words && watched.served && std::ranges::equal(*watched.served, *models, same)) co_return;
   watched.served = std::make_shared<const std::vector<dialect::ServedModel>>(*std::move(models));
   changed_();
+}
+
+net::Task<std::vector<dialect::LoraFile>> Fleet::read_lora_files(Watched& watched) {
+  const Result<int> status = co_await fetch(watched, "/lora-adapters");
+  if (!status || *status != 200) co_return std::vector<dialect::LoraFile>();
+  co_return dialect::read_lora_files(watched.page).value_or(std::vector<dialect::LoraFile>());
 }
 
 // One GET over the kept connection; the body is left in watched.page. A kept connection that turns out to be

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway/dialect/adapter_words.h"
 #include "gateway/dialect/answer.h"
 #include "gateway/dialect/scrape.h"
 #include "gateway/fleet/live.h"
@@ -44,6 +45,7 @@ struct Wanted {
   bool scraped = true;                // an engine; a Service's endpoints are not asked anything
   std::string name = {};              // Live::name
   upstream::SecuredPtr secured = {};  // null: plain text
+  dialect::Engine engine = dialect::Engine::kUnknown;  // as its users say; unknown: it is found out
 };
 
 class Fleet {
@@ -63,6 +65,9 @@ class Fleet {
 
   // What the engine last said it serves; null if it has not said yet.
   std::shared_ptr<const std::vector<dialect::ServedModel>> served(const std::string& key) const;
+
+  // How its engine wants to be asked for adapters; null: by the model's name, or not known yet.
+  std::shared_ptr<const dialect::AdapterWords> adapter_words(const std::string& key) const;
 
   struct Row {
     std::string key;
@@ -88,6 +93,7 @@ class Fleet {
   net::Task<bool> scrape(Watched& watched);
   void take_out(Watched& watched, const Error& why);
   net::Task<void> read_models(Watched& watched);
+  net::Task<std::vector<dialect::LoraFile>> read_lora_files(Watched& watched);
   net::Task<Result<int>> fetch(Watched& watched, std::string_view path);
   net::Task<Result<int>> fetch_once(Watched& watched, std::string_view path);
 
