@@ -18,7 +18,8 @@ double read_amount(Reader& reader, std::string_view field, double otherwise, dou
   if (!quantity) return otherwise;
   const double value = static_cast<double>(quantity->milli) / 1000;
   if (value < 0 || value > max) {
-    reader.wrong(field, "is " + quantity->text() + "; use 0 to " + std::to_string(static_cast<long long>(max)));
+    reader.wrong(field,
+                 "is " + quantity->text() + "; use 0 to " + std::to_string(static_cast<long long>(max)));
     return otherwise;
   }
   return value;
@@ -56,6 +57,28 @@ void read_exec(Reader& spec, PoolProvider provider, ExecMachines& exec) {
     reader.wrong("timeout", "is out of range; use 1ms to 1h");
 }
 
+void read_external_grpc(Reader& spec, PoolProvider provider, const std::string& name,
+                        ExternalGrpcMachines& external) {
+  const bool needed = provider == PoolProvider::kExternalGrpc;
+  Reader reader(spec, "externalgrpc", needed ? Need::kRequired : Need::kOptional);
+  external.address = reader.text("address", {.need = Need::kRequired, .min = 3, .max = 512});
+  if (!external.address.empty() && external.address.find(':') == std::string::npos)
+    reader.wrong("address", "is '" + external.address + "' without a port; use host:port");
+  external.node_group = reader.text("nodeGroup", {.max = 512});
+  if (external.node_group.empty()) external.node_group = name;
+  for (const auto& [field, path] : {std::pair("key", &external.key), std::pair("cert", &external.cert),
+                                    std::pair("cacert", &external.cacert)})
+    *path = reader.text(field, {.max = 4096});
+  if (external.key.empty() != external.cert.empty())
+    reader.wrong("cert", "and key come together; give both, or neither");
+  read_duration(reader, "timeout", external.timeout);
+  if (external.timeout <= Duration::zero() || external.timeout > std::chrono::minutes(5))
+    reader.wrong("timeout", "is out of range; use 1ms to 5m");
+  read_duration(reader, "refresh", external.refresh);
+  if (external.refresh < std::chrono::milliseconds(100) || external.refresh > std::chrono::hours(1))
+    reader.wrong("refresh", "is out of range; use 100ms to 1h");
+}
+
 void read_rules(Reader& spec, NodePool& pool) {
   Reader up(spec, "scaleUp");
   read_duration(up, "provisionTimeout", pool.scale_up.provision_timeout);
@@ -81,10 +104,12 @@ NodePool read(Reader& root) {
     name = metadata.text("name");
   }
   Reader spec(root, "spec", Need::kRequired);
-  pool.provider = spec.choice<PoolProvider>(
-      "provider",
-      {{"static", PoolProvider::kStatic}, {"local", PoolProvider::kLocal}, {"exec", PoolProvider::kExec}},
-      PoolProvider::kLocal, Need::kRequired);
+  pool.provider = spec.choice<PoolProvider>("provider",
+                                            {{"static", PoolProvider::kStatic},
+                                             {"local", PoolProvider::kLocal},
+                                             {"exec", PoolProvider::kExec},
+                                             {"externalgrpc", PoolProvider::kExternalGrpc}},
+                                            PoolProvider::kLocal, Need::kRequired);
   pool.min = spec.integer("min", {.min = 0, .max = kMachinesMax}).value_or(0);
   const auto max = spec.integer("max", {.min = 0, .max = kMachinesMax, .need = Need::kRequired});
   pool.max = max.value_or(pool.min);
@@ -107,14 +132,18 @@ NodePool read(Reader& root) {
   pool.annotations = spec.text_map("annotations", Need::kOptional, label_key);
   spec.each("taints", {.max = 64}, [&](Reader& item) { pool.taints.push_back(read_taint(item)); });
   pool.capacity = spec.quantities("capacity");
+  // An external provider knows what its machines have; what the pool says goes before.
+  const bool told = pool.provider == PoolProvider::kExternalGrpc && pool.capacity.empty();
   for (const std::string_view needed : {"cpu", "memory"}) {
-    if (spec.present() && !pool.capacity.contains(std::string(needed)) && spec.findings().errors.empty()) {
+    if (!told && spec.present() && !pool.capacity.contains(std::string(needed)) &&
+        spec.findings().errors.empty()) {
       spec.wrong("capacity", "lacks " + std::string(needed) + "; say how much a machine of the pool has");
     }
   }
-  pool.capacity.emplace("pods", Quantity{110'000});
+  if (!told) pool.capacity.emplace("pods", Quantity{110'000});
   read_local(spec, pool.local);
   read_exec(spec, pool.provider, pool.exec);
+  read_external_grpc(spec, pool.provider, name, pool.external_grpc);
   read_rules(spec, pool);
   return pool;
 }
@@ -137,6 +166,8 @@ std::string_view name_of(PoolProvider provider) {
       return "local";
     case PoolProvider::kExec:
       return "exec";
+    case PoolProvider::kExternalGrpc:
+      return "externalgrpc";
   }
   return "";
 }

@@ -1,7 +1,8 @@
 // NodePool: machines of one kind that can be had, how many, and at what price.
 //
 //   spec:
-//     provider: local            # static: they exist; local: this home boots them; exec: a program of yours
+//     provider: local            # static: they exist; local: this home boots them; exec: a program of yours;
+//                                # externalgrpc: a service that speaks cluster-autoscaler's protocol
 //     min: 0
 //     max: 5
 //     pricePerHour: 12.5         # per machine, in whatever currency all pools use
@@ -35,8 +36,8 @@ namespace tidegate::resource {
 
 inline constexpr std::string_view kNodePoolLabel = "alibabacloud.com/nodepool-id";
 
-enum class PoolProvider { kStatic, kLocal, kExec };
-std::string_view name_of(PoolProvider provider);  // "static", "local", "exec"
+enum class PoolProvider { kStatic, kLocal, kExec, kExternalGrpc };
+std::string_view name_of(PoolProvider provider);  // "static", "local", "exec", "externalgrpc"
 
 struct LocalMachines {
   Duration boot_delay{};
@@ -50,6 +51,15 @@ struct LocalMachines {
 struct ExecMachines {
   std::vector<std::string> command;
   Duration timeout = std::chrono::seconds(60);  // of one call
+};
+
+// cluster-autoscaler's cloud-config, and which of the service's node groups the pool is.
+struct ExternalGrpcMachines {
+  std::string address;                         // host:port
+  std::string key, cert, cacert;               // paths of PEM files on the autoscaler's machine
+  std::string node_group;                      // the pool's name unless set
+  Duration timeout = std::chrono::seconds(5);  // of one call
+  Duration refresh = std::chrono::seconds(10);
 };
 
 struct ScaleUpRules {
@@ -76,9 +86,10 @@ struct NodePool {
   Labels labels;                 // with kNodePoolLabel
   std::map<std::string, std::string> annotations;
   std::vector<Taint> taints;
-  std::map<std::string, Quantity> capacity;
+  std::map<std::string, Quantity> capacity;  // empty: externalgrpc, as its template says
   LocalMachines local;
   ExecMachines exec;
+  ExternalGrpcMachines external_grpc;
   ScaleUpRules scale_up;
   ScaleDownRules scale_down;
 

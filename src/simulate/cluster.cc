@@ -311,6 +311,9 @@ void Cluster::act(const nodepool::Step& step, TimePoint now) {
   using Verb = nodepool::Step::Verb;
   switch (step.verb) {
     case Verb::kAsk:
+    case Verb::kLabel:
+    case Verb::kResize:
+    case Verb::kGiveBack:
       break;
     case Verb::kRegister: {
       const auto pool = std::find_if(state_.pools.begin(), state_.pools.end(),

@@ -274,6 +274,7 @@ ResourcePolicy.spec.selector | Labels of the pods it is for.
 ResourcePolicy.spec.strategy | prefer: the units in their order.
 ResourcePolicy.spec.units | Groups of nodes in the order in which they are filled.
 NodePool | Machines of one kind that can be started and given back.
+NodePool.spec.externalgrpc | The service that speaks cluster-autoscaler's external gRPC protocol, and the node group there.
 )about";
 }
 

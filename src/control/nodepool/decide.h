@@ -22,6 +22,16 @@ void observe(State& state, Plan& plan, WallTime now);     // observe.cc
 void scale_up(State& state, Plan& plan, WallTime now);    // scale_up.cc
 void scale_down(State& state, Plan& plan, WallTime now);  // scale_down.cc
 
+// What the provider of an externalgrpc pool says has become of its machines. Part of observe.
+void follow_provider(State& state, Pool& pool, Plan& plan, WallTime now);  // external.cc
+// Whether a provider has not been heard since the start: until then nobody knows what may grow.
+bool unheard(const State& state);
+
+// The life of a machine, for all providers. fail() begins the pool's pause.
+void enter(Machine& machine, Phase phase, WallTime now, std::string reason = {});
+void become_ready(Pool& pool, Machine& machine, const placement::NodePtr& node, Plan& plan, WallTime now);
+void fail(Pool& pool, const std::string& machine, const std::string& why, Plan& plan, WallTime now);
+
 // Adds a machine to the pool's records. Requires: it may grow.
 void launch(Pool& pool, const placement::Board& board, WallTime now);
 // Why the pool may not grow now, in cluster-autoscaler's words; empty if it may.

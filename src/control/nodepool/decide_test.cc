@@ -81,6 +81,10 @@ struct Play {
       case Step::Verb::kAsk:
         said.push_back(step.call + " " + step.machine);
         break;
+      case Step::Verb::kLabel:
+      case Step::Verb::kResize:
+      case Step::Verb::kGiveBack:
+        break;
       case Step::Verb::kRegister:
         state.board.put(template_node(of, step.machine));
         if (!nodes_get_ready) {

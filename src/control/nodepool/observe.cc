@@ -13,22 +13,6 @@ using resource::PoolProvider;
 
 constexpr Duration kExecRetry = std::chrono::seconds(10);
 
-void enter(Machine& machine, Phase phase, WallTime now, std::string reason = {}) {
-  machine.phase = phase;
-  machine.since = now;
-  machine.reason = std::move(reason);
-}
-
-void fail(Pool& pool, const Machine& machine, const std::string& why, Plan& plan, WallTime now) {
-  Duration backoff = pool.spec.scale_up.backoff;
-  for (int i = 0; i < pool.failures && backoff < pool.spec.scale_up.backoff_max; ++i) backoff *= 2;
-  pool.backoff_until = now + std::min(backoff, pool.spec.scale_up.backoff_max);
-  pool.backoff_reason = why;
-  ++pool.failures;
-  plan.notes.push_back({pool.name, nullptr, nullptr, true, "FailedToScaleUpGroup",
-                        "Scale-up failed for group " + pool.name + ", machine " + machine.name + ": " + why});
-}
-
 // The ordinal at the end of a machine's name, from 0.
 std::int64_t ordinal_of(const Machine& machine) {
   const std::size_t dash = machine.name.rfind('-');
@@ -43,23 +27,15 @@ bool fails_by_injection(const Pool& pool, const Machine& machine) {
 }
 
 // A machine that is on its way. False if it will not come.
-bool watch_boot(const State& state, Pool& pool, Machine& machine, const Place* place, Plan& plan, WallTime now) {
+bool watch_boot(const State& state, Pool& pool, Machine& machine, const Place* place, Plan& plan,
+                WallTime now) {
   if (place != nullptr && place->node->ready) {
-    enter(machine, Phase::kReady, now);
-    machine.registered = true;
-    pool.failures = 0;
-    pool.backoff_until.reset();
-    pool.backoff_reason.clear();
-    plan.notes.push_back({pool.name, nullptr, place->node, false, "MachineReady",
-                          "machine " + machine.name + " of pool " + pool.name + " is ready after " +
-                              std::to_string(std::chrono::round<std::chrono::seconds>(now - machine.requested)
-                                                 .count()) +
-                              " s"});
+    become_ready(pool, machine, place->node, plan, now);
     return true;
   }
   const Duration age = now - machine.requested;
   if (age >= pool.spec.scale_up.provision_timeout) {
-    fail(pool, machine, "not ready within its provisionTimeout", plan, now);
+    fail(pool, machine.name, "not ready within its provisionTimeout", plan, now);
     return false;
   }
   plan.look_again(pool.spec.scale_up.provision_timeout - age);
@@ -72,7 +48,7 @@ bool watch_boot(const State& state, Pool& pool, Machine& machine, const Place* p
     }
     if (!answer->second.done) return true;
     machine.registered = answer->second.ok;
-    if (!answer->second.ok) fail(pool, machine, answer->second.message, plan, now);
+    if (!answer->second.ok) fail(pool, machine.name, answer->second.message, plan, now);
     return answer->second.ok;
   }
   const Duration delay =
@@ -82,7 +58,7 @@ bool watch_boot(const State& state, Pool& pool, Machine& machine, const Place* p
     return true;
   }
   if (fails_by_injection(pool, machine)) {
-    fail(pool, machine, pool.spec.local.fail_reason, plan, now);
+    fail(pool, machine.name, pool.spec.local.fail_reason, plan, now);
     return false;
   }
   machine.registered = true;
@@ -92,7 +68,8 @@ bool watch_boot(const State& state, Pool& pool, Machine& machine, const Place* p
 }
 
 // A machine whose pods are leaving. False once it has gone.
-bool watch_drain(const State& state, Pool& pool, Machine& machine, const Place* place, Plan& plan, WallTime now) {
+bool watch_drain(const State& state, Pool& pool, Machine& machine, const Place* place, Plan& plan,
+                 WallTime now) {
   if (place != nullptr) {
     const Duration age = now - machine.since;
     const bool late = age >= pool.spec.scale_down.drain_timeout;
@@ -103,10 +80,11 @@ bool watch_drain(const State& state, Pool& pool, Machine& machine, const Place* 
       return true;
     }
     plan.steps.push_back({Step::Verb::kUnregister, pool.name, machine.name, {}, nullptr, place->node});
-    plan.notes.push_back({pool.name, nullptr, nullptr, false, place->pods.empty() ? "ScaleDownEmpty" : "ScaleDown",
-                          place->pods.empty()
-                              ? "Scale-down: empty node " + machine.name + " removed"
-                              : "Scale-down: node " + machine.name + " removed with its pods after drainTimeout"});
+    plan.notes.push_back(
+        {pool.name, nullptr, nullptr, false, place->pods.empty() ? "ScaleDownEmpty" : "ScaleDown",
+         place->pods.empty()
+             ? "Scale-down: empty node " + machine.name + " removed"
+             : "Scale-down: node " + machine.name + " removed with its pods after drainTimeout"});
     enter(machine, Phase::kLeaving, now);
     return true;
   }
@@ -175,14 +153,46 @@ void adopt(const State& state, Pool& pool, WallTime now) {
 
 }  // namespace
 
+void enter(Machine& machine, Phase phase, WallTime now, std::string reason) {
+  machine.phase = phase;
+  machine.since = now;
+  machine.reason = std::move(reason);
+}
+
+void become_ready(Pool& pool, Machine& machine, const placement::NodePtr& node, Plan& plan, WallTime now) {
+  enter(machine, Phase::kReady, now);
+  machine.registered = true;
+  pool.failures = 0;
+  pool.backoff_until.reset();
+  pool.backoff_reason.clear();
+  const auto took = std::chrono::round<std::chrono::seconds>(now - machine.requested).count();
+  plan.notes.push_back({pool.name, nullptr, node, false, "MachineReady",
+                        "machine " + machine.name + " of pool " + pool.name + " is ready after " +
+                            std::to_string(took) + " s"});
+}
+
+void fail(Pool& pool, const std::string& machine, const std::string& why, Plan& plan, WallTime now) {
+  Duration backoff = pool.spec.scale_up.backoff;
+  for (int i = 0; i < pool.failures && backoff < pool.spec.scale_up.backoff_max; ++i) backoff *= 2;
+  pool.backoff_until = now + std::min(backoff, pool.spec.scale_up.backoff_max);
+  pool.backoff_reason = why;
+  ++pool.failures;
+  plan.notes.push_back({pool.name, nullptr, nullptr, true, "FailedToScaleUpGroup",
+                        "Scale-up failed for group " + pool.name + ", machine " + machine + ": " + why});
+}
+
 void observe(State& state, Plan& plan, WallTime now) {
   for (Pool& pool : state.pools) {
-    std::vector<Machine> kept;
-    for (Machine& machine : pool.machines) {
-      if (watch(state, pool, machine, plan, now)) kept.push_back(std::move(machine));
+    if (pool.spec.provider == PoolProvider::kExternalGrpc) {
+      follow_provider(state, pool, plan, now);
+    } else {
+      std::vector<Machine> kept;
+      for (Machine& machine : pool.machines) {
+        if (watch(state, pool, machine, plan, now)) kept.push_back(std::move(machine));
+      }
+      pool.machines = std::move(kept);
+      adopt(state, pool, now);
     }
-    pool.machines = std::move(kept);
-    adopt(state, pool, now);
     if (pool.backed_off(now)) plan.look_again(*pool.backoff_until - now);
   }
 }

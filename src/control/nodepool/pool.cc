@@ -43,6 +43,7 @@ placement::NodePtr template_node(const Pool& pool, const std::string& name) {
   auto node = std::make_shared<placement::NodeView>();
   node->name = name;
   node->labels = pool.spec.labels;
+  node->labels.insert(pool.provider_labels.begin(), pool.provider_labels.end());
   node->labels["kubernetes.io/hostname"] = name;
   node->labels.emplace("kubernetes.io/os", "linux");
   node->taints = pool.spec.taints;

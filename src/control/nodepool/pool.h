@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/externalgrpc/group.h"
 #include "control/placement/board.h"
 #include "control/placement/place.h"
 #include "resource/node_pool.h"
@@ -41,6 +42,7 @@ struct Machine {
   bool registered = false;                 // its Node was made, or its provider has answered
   std::optional<WallTime> unneeded_since;  // could go since then
   std::string reason;                      // why it is in this phase, or why it cannot go
+  std::string instance{};                  // externalgrpc: its provider's id, once it has one
 
   bool active() const { return phase != Phase::kDraining && phase != Phase::kLeaving; }
 };
@@ -55,6 +57,9 @@ struct Pool {
   std::string backoff_reason;
   std::optional<WallTime> last_added;
   std::string never_fits;      // a waiting pod is larger than a machine: requested against template
+  std::string provider_error;  // externalgrpc: why its provider cannot be asked
+  resource::Labels provider_labels{};                  // externalgrpc: of its template, beside the spec's
+  std::int64_t provider_max = externalgrpc::kSizeMax;  // externalgrpc: so many it lets us have
   resource::ObjectPtr object;  // null in tests and simulations
 
   std::int64_t active() const;
@@ -78,6 +83,7 @@ struct State {
   std::vector<placement::PolicyView> policies;
   std::vector<placement::Budget> budgets;
   std::map<std::string, ExecAnswer> exec;  // by "create/<machine>" and "delete/<machine>"
+  std::map<std::string, externalgrpc::View> external;  // by pool; none: its provider was not asked yet
 };
 
 struct Step {
@@ -86,14 +92,19 @@ struct Step {
     kRegister,   // make the Node of a machine
     kCordon,     // nothing new may be placed on the node
     kEvict,      // a pod leaves, with its grace
-    kUnregister  // remove the Node
+    kUnregister,  // remove the Node
+    kLabel,       // externalgrpc: the pool's labels go on a Node that has joined
+    kResize,      // externalgrpc: `by` more machines are wanted, or fewer of those that have not come
+    kGiveBack     // externalgrpc: `instance` is not needed any more
   };
   Verb verb = Verb::kAsk;
   std::string pool;
   std::string machine;
   std::string call;          // kAsk: "create" or "delete"
   placement::PodPtr pod;     // kEvict
-  placement::NodePtr node;   // kCordon, kUnregister
+  placement::NodePtr node;   // kCordon, kUnregister, kLabel; kGiveBack if there is one
+  std::int64_t by = 0;
+  std::string instance{};
 };
 
 // An Event to be. About the pod, if there is one; else about the node; else about the pool.

@@ -103,7 +103,8 @@ class Expansion {
     std::string too_large;
     for (Pool& pool : state_.pools) {
       const std::string refused = why_no_growth(pool, now_);
-      const std::string larger = larger_than_template(pool, *pod);
+      const std::string larger =
+          pool.spec.capacity.empty() ? std::string() : larger_than_template(pool, *pod);
       if (!larger.empty()) {
         if (may_select(pool, *pod)) pool.never_fits = larger;
         too_large += "; " + larger;
@@ -193,7 +194,9 @@ void keep_minimum(State& state, Plan& plan, WallTime now) {
 }  // namespace
 
 std::string why_no_growth(const Pool& pool, WallTime now) {
-  if (pool.active() >= pool.spec.max) return "max node group size reached";
+  if (pool.active() >= std::min(pool.spec.max, pool.provider_max)) return "max node group size reached";
+  if (!pool.provider_error.empty()) return "the pool's provider cannot be asked";
+  if (pool.spec.capacity.empty()) return "the pool's provider has told no template";
   if (pool.backed_off(now)) return "in backoff after failed scale-up";
   const double limit = pool.spec.max_cost_per_hour;
   if (limit > 0 && pool.cost_per_hour() + pool.spec.price_per_hour > limit)
@@ -202,9 +205,11 @@ std::string why_no_growth(const Pool& pool, WallTime now) {
 }
 
 void launch(Pool& pool, const Board& board, WallTime now) {
+  // No Node can bear a name with ~ in it: an external provider names its machines itself, when they join.
+  const char* separator = pool.spec.provider == resource::PoolProvider::kExternalGrpc ? "~" : "-";
   std::string name;
   do {
-    name = pool.name + "-" + std::to_string(++pool.launched);
+    name = pool.name + separator + std::to_string(++pool.launched);
   } while (board.find(name) != nullptr);
   pool.last_added = now;
   pool.machines.push_back({.name = std::move(name),
@@ -218,6 +223,7 @@ void launch(Pool& pool, const Board& board, WallTime now) {
 
 void scale_up(State& state, Plan& plan, WallTime now) {
   for (Pool& pool : state.pools) pool.never_fits.clear();
+  if (unheard(state)) return;
   keep_minimum(state, plan, now);
   Expansion(state, plan, now).run();
 }

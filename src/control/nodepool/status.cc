@@ -25,7 +25,8 @@ Machine read_machine(const Json& item) {
           .since = time_in(item, "since").value_or(WallTime{}),
           .registered = resource::flag(item, "registered"),
           .unneeded_since = time_in(item, "unneededSince"),
-          .reason = resource::text(item, "reason")};
+          .reason = resource::text(item, "reason"),
+          .instance = resource::text(item, "instance")};
 }
 
 Json write_machine(const Machine& machine) {
@@ -36,6 +37,7 @@ Json write_machine(const Machine& machine) {
             {"registered", machine.registered}};
   if (machine.unneeded_since) item["unneededSince"] = rfc3339_ms(*machine.unneeded_since);
   if (!machine.reason.empty()) item["reason"] = machine.reason;
+  if (!machine.instance.empty()) item["instance"] = machine.instance;
   return item;
 }
 
@@ -45,16 +47,27 @@ resource::Condition can_grow(const Pool& pool, WallTime now) {
   const std::string why = why_no_growth(pool, now);
   if (why.empty()) return {"CanGrow", "True", "RoomLeft", "the pool may get more machines"};
   if (!pool.backed_off(now)) {
-    const bool at_max = pool.active() >= pool.spec.max;
-    return {"CanGrow", "False", at_max ? "MaxSizeReached" : "CostLimitReached", why};
+    const bool at_max = pool.active() >= std::min(pool.spec.max, pool.provider_max);
+    const bool unasked = !pool.provider_error.empty() || pool.spec.capacity.empty();
+    return {"CanGrow", "False",
+            at_max    ? "MaxSizeReached"
+            : unasked ? "ProviderFailed"
+                      : "CostLimitReached",
+            why};
   }
   return {"CanGrow", "False", "Backoff",
           why + " until " + rfc3339(*pool.backoff_until) + ": " + pool.backoff_reason};
 }
 
 resource::Condition fits_pods(const Pool& pool) {
-  if (pool.never_fits.empty()) return {"FitsPods", "True", "TemplateFits", "no waiting pod is larger than a machine"};
+  if (pool.never_fits.empty())
+    return {"FitsPods", "True", "TemplateFits", "no waiting pod is larger than a machine"};
   return {"FitsPods", "False", "LargerThanTemplate", pool.never_fits};
+}
+
+resource::Condition provider_ready(const Pool& pool) {
+  if (pool.provider_error.empty()) return {"ProviderReady", "True", "Answers", "its provider answers"};
+  return {"ProviderReady", "False", "ProviderFailed", pool.provider_error};
 }
 
 }  // namespace
@@ -75,6 +88,7 @@ Result<Pool> read_pool(const resource::ObjectPtr& object) {
   pool.backoff_until = time_in(json, "status.backoffUntil");
   pool.backoff_reason = resource::text(json, "status.backoffReason");
   pool.last_added = time_in(json, "status.lastAdded");
+  pool.provider_error = resource::text(json, "status.providerError");
   return pool;
 }
 
@@ -107,7 +121,13 @@ Json write_pool(const Pool& pool, WallTime now) {
   } else {
     status.erase("backoffReason");
   }
-  for (resource::Condition condition : {can_grow(pool, now), fits_pods(pool)}) {
+  std::vector<resource::Condition> conditions = {can_grow(pool, now), fits_pods(pool)};
+  status.erase("providerError");
+  if (pool.spec.provider == resource::PoolProvider::kExternalGrpc) {
+    if (!pool.provider_error.empty()) status["providerError"] = pool.provider_error;
+    conditions.push_back(provider_ready(pool));
+  }
+  for (resource::Condition& condition : conditions) {
     condition.observed_generation = pool.object->metadata().generation;
     resource::set_condition(status["conditions"], condition, rfc3339(now));
   }
@@ -140,12 +160,13 @@ Json node_document(const Pool& pool, const std::string& machine, WallTime now) {
                        {"reason", "MachineStarting"},
                        {"message", "the machine has started and nobody hosts it yet"},
                        {"lastTransitionTime", rfc3339(now)}};
-  return Json{{"apiVersion", "v1"},
-              {"kind", "Node"},
-              {"metadata", std::move(metadata)},
-              {"spec", std::move(spec)},
-              {"status",
-               {{"capacity", capacity}, {"allocatable", capacity}, {"conditions", Json::array({not_ready})}}}};
+  return Json{
+      {"apiVersion", "v1"},
+      {"kind", "Node"},
+      {"metadata", std::move(metadata)},
+      {"spec", std::move(spec)},
+      {"status",
+       {{"capacity", capacity}, {"allocatable", capacity}, {"conditions", Json::array({not_ready})}}}};
 }
 
 }  // namespace tidegate::nodepool

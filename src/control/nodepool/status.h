@@ -3,7 +3,7 @@
 //   status:
 //     nodes: 2  ready: 1  booting: 1  draining: 0  costPerHour: "25"
 //     machines: [{name: gpu-1, phase: Ready, since: ..., requested: ..., registered: true}]
-//     conditions: CanGrow, FitsPods
+//     conditions: CanGrow, FitsPods; ProviderReady of a pool whose provider is externalgrpc
 //
 // Thread: pure.
 
