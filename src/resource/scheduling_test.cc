@@ -28,9 +28,10 @@ std::string verdict(Json document) {
 }
 
 std::string pool(const std::string& more) {
-  return verdict(read("apiVersion: tidegate.dev/v1alpha1\nkind: NodePool\nmetadata: {name: p}\nspec:\n"
-                      "  capacity: {cpu: 8, memory: 32Gi}\n" +
-                      more));
+  return verdict(
+      read("apiVersion: tidegate.dev/v1alpha1\nkind: NodePool\nmetadata: {name: p}\nspec:\n"
+           "  capacity: {cpu: 8, memory: 32Gi}\n" +
+           more));
 }
 
 TEST(NodePoolKind, SaysWhatIsWrong) {
@@ -43,7 +44,22 @@ TEST(NodePoolKind, SaysWhatIsWrong) {
   EXPECT_EQ(pool("  min: 2\n  max: 3\n  pricePerHour: 10\n  maxCostPerHour: 15\n"),
             "spec.maxCostPerHour is less than min machines cost; raise it, or lower min");
   EXPECT_EQ(pool("  max: 1\n  provider: exec\n"), "spec.exec is missing; it is required");
-  EXPECT_EQ(pool("  max: 1\n  provider: cloud\n"), "spec.provider is \"cloud\"; use static, local or exec");
+  EXPECT_EQ(pool("  max: 1\n  provider: cloud\n"),
+            "spec.provider is \"cloud\"; use static, local, exec or externalgrpc");
+  EXPECT_EQ(pool("  max: 1\n  provider: externalgrpc\n"), "spec.externalgrpc is missing; it is required");
+  const auto external = [](const std::string& more) {
+    return verdict(
+        read("apiVersion: tidegate.dev/v1alpha1\nkind: NodePool\nmetadata: {name: p}\n"
+             "spec: {provider: externalgrpc, max: 1, externalgrpc: {" +
+             more + "}}\n"));
+  };
+  EXPECT_EQ(external("address: 'cloud:8086'"), "accepted") << "the service tells what a machine has";
+  EXPECT_EQ(external("nodeGroup: g"), "spec.externalgrpc.address is missing; it is required");
+  EXPECT_EQ(external("address: cloud"), "spec.externalgrpc.address is 'cloud' without a port; use host:port");
+  EXPECT_EQ(external("address: 'cloud:1', key: /k"),
+            "spec.externalgrpc.cert and key come together; give both, or neither");
+  EXPECT_EQ(external("address: 'cloud:1', timeout: 1h"),
+            "spec.externalgrpc.timeout is out of range; use 1ms to 5m");
   EXPECT_EQ(pool("  max: 1\n  local: {bootDelay: 3}\n"),
             "spec.local.bootDelay is 3 (a number); use a string, with quotes around it");
   EXPECT_EQ(pool("  max: 1\n  scaleDown: {utilizationThreshold: 2}\n"),
@@ -68,21 +84,25 @@ TEST(ResourcePolicyKind, SaysWhatIsWrong) {
   EXPECT_EQ(policy("  units: []\n"), "spec.units has 0 items; use 1 to 64");
   EXPECT_EQ(policy("  units: [{resource: gpu}]\n"),
             "spec.units[0].resource is \"gpu\"; use ecs, eci, elastic or acs");
-  EXPECT_EQ(policy("  units: [{max: -1}]\n"), "spec.units[0].max is -1; use a whole number of at least 0 and at "
-                                              "most 2147483647");
+  EXPECT_EQ(policy("  units: [{max: -1}]\n"),
+            "spec.units[0].max is -1; use a whole number of at least 0 and at "
+            "most 2147483647");
   EXPECT_EQ(policy("  units: [{maxPods: 1}]\n"),
-            "spec.units[0].maxPods is not a field here; known are resource, nodeSelector, max, maxResources, podLabels, "
+            "spec.units[0].maxPods is not a field here; known are resource, nodeSelector, max, maxResources, "
+            "podLabels, "
             "podAnnotations, spotInstance or scaleInWeight");
   EXPECT_EQ(policy(units + "  strategy: maybe\n"), "spec.strategy is \"maybe\"; use prefer or required");
-  EXPECT_EQ(policy(units + "  whenTryNextUnits: {policy: TimeoutOrExceedMax, timeout: 5x}\n"),
-            "spec.whenTryNextUnits.timeout is \"5x\"; use whole hours, minutes, seconds and milliseconds like "
-            "500ms, 10s or 1h30m");
+  EXPECT_EQ(
+      policy(units + "  whenTryNextUnits: {policy: TimeoutOrExceedMax, timeout: 5x}\n"),
+      "spec.whenTryNextUnits.timeout is \"5x\"; use whole hours, minutes, seconds and milliseconds like "
+      "500ms, 10s or 1h30m");
 }
 
 TEST(ResourcePolicyKind, ReadsBothSpellingsAndTheWaitLabel) {
   const auto object = Object::make(read(
       "apiVersion: scheduling.alibabacloud.com/v1alpha1\nkind: ResourcePolicy\nmetadata: {name: p}\nspec:\n"
-      "  units:\n  - podLabels: {tier: cloud, k8s.aliyun.com/resource-policy-wait-for-ecs-scaling: \"true\"}\n"
+      "  units:\n  - podLabels: {tier: cloud, k8s.aliyun.com/resource-policy-wait-for-ecs-scaling: "
+      "\"true\"}\n"
       "    max: 2\n  whenTryNextUnits: {policy: LackResourceAndNoterminating}\n"));
   const auto view = ResourcePolicy::from(**object);
   ASSERT_TRUE(view.has_value());
