@@ -51,16 +51,17 @@ void check_selector(std::string_view labels, std::string_view fields) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::string_view path = line(text);
+  static const resource::KindSet kinds;
   if (const auto parsed = apiserver::parse_resource_path(path)) {
     TG_CHECK(!parsed->version.empty());
     TG_CHECK(parsed->subresource.empty() || !parsed->name.empty());
-    if (const resource::Kind* kind = apiserver::find_resource(*parsed))
+    if (const resource::Kind* kind = apiserver::find_resource(*parsed, kinds))
       TG_CHECK(kind->plural == parsed->resource);
   }
   const auto options = apiserver::parse_options(line(text));
   if (!options) TG_CHECK(options.error().code == 400 || options.error().code == 422);
   const auto form = apiserver::accepted_form(line(text));
-  (void)apiserver::discovery(path, form.value_or(apiserver::Form::kObject));
+  (void)apiserver::discovery(path, form.value_or(apiserver::Form::kObject), kinds);
   const std::string_view labels = line(text);
   check_selector(labels, line(text));
   if (options) check_selector(options->label_selector, options->field_selector);

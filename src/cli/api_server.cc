@@ -15,13 +15,12 @@
 #include "cli/folder_lock.h"
 #include "cli/server.h"
 #include "cli/verbs.h"
-#include "cluster/store/store.h"
 #include "net/loop.h"
 #include "net/signals.h"
 
 namespace tidegate::cli {
 
-Result<ServedApi> serve_api(cluster::Client& client, const Clock& clock, const ApiPlace& place,
+Result<ServedApi> serve_api(cluster::Store& store, const Clock& clock, const ApiPlace& place,
                             cluster::Kubelet kubelet, const std::function<void(const std::string&)>& say) {
   auto access = open_access(place.data_dir / "pki", {place.bind}, clock.wall());
   if (!access) return tl::unexpected(access.error());
@@ -34,7 +33,8 @@ Result<ServedApi> serve_api(cluster::Client& client, const Clock& clock, const A
     apiserver::ServerOptions options{.address = *address, .token = access->token, .build = TIDEGATE_VERSION};
     options.tls = *tls;
     options.kubelet = kubelet;
-    served.server = std::make_unique<apiserver::ApiServer>(client, clock, std::move(options));
+    options.kinds = store.kinds();
+    served.server = std::make_unique<apiserver::ApiServer>(store, clock, std::move(options));
     return served.server->start();
   };
   auto bound = try_port(place.port);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cluster/apiserver/server.h"
+#include "cluster/store/store.h"
 
 namespace tidegate::cli {
 
@@ -25,9 +26,9 @@ struct ServedApi {
   std::string address;  // "https://127.0.0.1:6443"
 };
 
-// `say` is told what is not as asked. The client and the clock must outlive the server.
+// `say` is told what is not as asked. The store and the clock must outlive the server.
 // Errors: those of open_access() and of binding.
-Result<ServedApi> serve_api(cluster::Client& client, const Clock& clock, const ApiPlace& place,
+Result<ServedApi> serve_api(cluster::Store& store, const Clock& clock, const ApiPlace& place,
                             cluster::Kubelet kubelet, const std::function<void(const std::string&)>& say);
 
 }  // namespace tidegate::cli

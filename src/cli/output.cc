@@ -24,7 +24,7 @@ void leave_out_managed_fields(Json& document) {
 Result<Output> Output::parse(const std::string& text) {
   constexpr std::string_view kPath = "jsonpath=";
   if (text.starts_with(kPath)) {
-    auto path = show::JsonPath::parse(std::string_view(text).substr(kPath.size()));
+    auto path = resource::JsonPath::parse(std::string_view(text).substr(kPath.size()));
     if (!path) return tl::unexpected(path.error());
     return Output{Form::kJsonPath, *std::move(path)};
   }

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "cli/show/json_path.h"
+#include "resource/json_path.h"
 #include "resource/object.h"
 
 namespace tidegate::cli {
@@ -16,7 +16,7 @@ namespace tidegate::cli {
 struct Output {
   enum class Form { kTable, kWide, kYaml, kJson, kName, kJsonPath };
   Form form = Form::kTable;
-  std::optional<show::JsonPath> path = {};  // of kJsonPath
+  std::optional<resource::JsonPath> path = {};  // of kJsonPath
 
   // "", "wide", "yaml", "json", "name", "jsonpath=TEMPLATE". Errors: kInvalid.
   static Result<Output> parse(const std::string& text);

@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "base/ascii.h"
-#include "cli/show/json_path.h"
 #include "cli/targets.h"
 #include "cli/verbs.h"
 #include "gateway/config.h"
 #include "resource/fields.h"
+#include "resource/json_path.h"
 
 namespace tidegate::cli {
 namespace {
@@ -35,7 +35,7 @@ struct Options {
 struct Goal {
   bool gone = false;
   std::string condition;               // of this type
-  std::optional<show::JsonPath> path;  // or what this finds
+  std::optional<resource::JsonPath> path;  // or what this finds
   std::optional<std::string> value;    // is this; without: is there
 
   // Without an object: it is not there.
@@ -65,7 +65,7 @@ Result<Goal> parse_goal(const std::string& text) {
       goal.value = path.substr(sign + 1);
       path.resize(sign);
     }
-    auto parsed = show::JsonPath::parse(path);
+    auto parsed = resource::JsonPath::parse(path);
     if (!parsed) return tl::unexpected(parsed.error());
     goal.path = *std::move(parsed);
     return goal;

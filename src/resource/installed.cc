@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "resource/defaults.h"
+#include "resource/definition.h"
 #include "resource/fields.h"
 #include "resource/reader.h"
 
@@ -64,42 +65,6 @@ Anything read_storage_class(Reader& root) {
   return {};
 }
 
-Anything read_definition(Reader& root) {
-  root.open();
-  std::string plural;
-  Reader spec(root, "spec", Need::kRequired);
-  spec.open();
-  const std::string group = spec.text("group", {.need = Need::kRequired, .min = 1, .syntax = dns_subdomain});
-  spec.choice_index("scope", {"Namespaced", "Cluster"}, Need::kRequired);
-  {
-    Reader names(spec, "names", Need::kRequired);
-    names.open();
-    plural = names.text("plural", {.need = Need::kRequired, .min = 1, .syntax = rfc1035_label});
-    names.text("kind", {.need = Need::kRequired, .min = 1, .syntax = kind_name});
-    names.text("singular");
-    names.texts("shortNames");
-    names.texts("categories");
-  }
-  int stored = 0;
-  spec.each("versions", {.min = 1, .max = 100, .need = Need::kRequired}, [&](Reader& version) {
-    version.open();
-    version.text("name", {.need = Need::kRequired, .min = 1, .syntax = rfc1035_label});
-    version.boolean("served");
-    if (version.boolean("storage").value_or(false)) ++stored;
-  });
-  if (spec.present() && spec.has("versions") && stored != 1) {
-    spec.wrong("versions", "have " + std::to_string(stored) + " with storage: true; exactly one is stored");
-  }
-  Reader metadata(root, "metadata");
-  metadata.open();
-  const std::string name = metadata.text("name");
-  if (!name.empty() && !plural.empty() && !group.empty() && name != plural + "." + group) {
-    metadata.wrong("name", "is \"" + name.substr(0, 253) +
-                               "\"; it must be spec.names.plural+\".\"+spec.group, " + plural + "." + group);
-  }
-  return {};
-}
-
 template <auto read>
 void check(const Json& document, Findings& findings) {
   check_document(document, findings, read);
@@ -136,36 +101,6 @@ void set_storage_class_defaults(Json& document) {
   Defaults root(document);
   root.set("reclaimPolicy", "Delete");
   root.set("volumeBindingMode", "Immediate");
-}
-
-Json condition(const char* type, bool status, const char* reason, const char* message) {
-  return {{"type", type}, {"status", status ? "True" : "False"}, {"reason", reason}, {"message", message}};
-}
-
-// A kind that is built in is served already, whatever its definition says.
-void set_definition_defaults(Json& document) {
-  Defaults root(document);
-  Defaults names = root.at("spec").at("names");
-  const std::string kind = names.text("kind");
-  if (!kind.empty()) names.set("listKind", kind + "List");
-  root.at("spec").make("conversion").set("strategy", "None");
-  const Json* given_names = find(document, "spec.names");
-  const Json* versions = find_array(document, "spec.versions");
-  if (given_names == nullptr || !given_names->is_object() || versions == nullptr) return;
-  Json& status = document["status"];
-  if (status.is_object() && status.contains("conditions")) return;
-  const bool served = defines_built_in(document);
-  Json stored = Json::array();
-  for (const Json& version : *versions) {
-    if (version.is_object() && flag(version, "storage")) stored.push_back(text(version, "name"));
-  }
-  status = Json::object();
-  status["conditions"] = Json::array(
-      {condition("NamesAccepted", true, "NoConflicts", "no conflicts found"),
-       served ? condition("Established", true, "InitialNamesAccepted", "the kind is built in")
-              : condition("Established", false, "NotServed", "objects of this kind are not served here")});
-  status["acceptedNames"] = *given_names;
-  status["storedVersions"] = std::move(stored);
 }
 
 Kind role_kind(std::string_view kind, std::string_view plural, std::string_view singular, bool namespaced) {
@@ -243,18 +178,6 @@ Kind limit_range_kind() {
 
 }  // namespace
 
-Kind custom_resource_definition_kind() {
-  return {.group = "apiextensions.k8s.io",
-          .kind = "CustomResourceDefinition",
-          .plural = "customresourcedefinitions",
-          .singular = "customresourcedefinition",
-          .versions = {"v1"},
-          .short_names = {"crd", "crds"},
-          .namespaced = false,
-          .set_defaults = set_definition_defaults,
-          .validate = check<read_definition>};
-}
-
 std::vector<Kind> installed_kinds() {
   return {
       custom_resource_definition_kind(),
@@ -274,15 +197,6 @@ std::vector<Kind> installed_kinds() {
       network_policy_kind(),
       open_kind("", "ResourceQuota", "resourcequotas", "resourcequota", {"quota"}),
       limit_range_kind()};
-}
-
-bool defines_built_in(const Json& definition) {
-  const std::string group = text(definition, "spec.group");
-  const std::string kind = text(definition, "spec.names.kind");
-  for (const Kind& each : kinds()) {
-    if (each.group == group && each.kind == kind) return true;
-  }
-  return false;
 }
 
 std::string_view kept_only(const Kind& kind) {

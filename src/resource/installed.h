@@ -1,9 +1,9 @@
 // Kinds that installation scripts bring along and that change nothing here: access rules, admission webhooks,
-// quotas, CustomResourceDefinitions. They are kept as they are given, so that a script written for a cluster
+// quotas. They are kept as they are given, so that a script written for a cluster
 // runs through and what it installed can be read back.
 //
 // Thread: pure; any thread.
-// Source: Kubernetes rbac.authorization.k8s.io/v1, admissionregistration.k8s.io/v1, apiextensions.k8s.io/v1,
+// Source: Kubernetes rbac.authorization.k8s.io/v1, admissionregistration.k8s.io/v1,
 // apiregistration.k8s.io/v1, storage.k8s.io/v1, networking.k8s.io/v1, core/v1.
 
 #pragma once
@@ -16,10 +16,6 @@
 namespace tidegate::resource {
 
 std::vector<Kind> installed_kinds();
-Kind custom_resource_definition_kind();
-
-// Whether a CustomResourceDefinition is one of a kind that is served here anyway.
-bool defines_built_in(const Json& definition);
 
 // What whoever creates such an object should know: that it is kept and does not work. Empty for a kind that
 // does what it says.

@@ -7,6 +7,7 @@
 #include "resource/asm_mesh_config.h"
 #include "resource/backend_tls_policy.h"
 #include "resource/core.h"
+#include "resource/custom_kind.h"
 #include "resource/defaults.h"
 #include "resource/gateway.h"
 #include "resource/horizontal_pod_autoscaler.h"
@@ -152,11 +153,14 @@ Result<const Kind*> kind_of(const Json& document) {
 
 std::vector<Error> admit(const Kind& kind, Json& document) {
   std::vector<Error> errors;
+  const CustomKind* custom = as_custom(kind);
   if (document.is_object()) {
     set_metadata_defaults(kind, document);
+    if (custom != nullptr) custom->set_defaults_of(document);
     if (kind.set_defaults != nullptr) kind.set_defaults(document);
   }
   validate_metadata(kind, document, errors);
+  if (custom != nullptr) custom->validate_all(document, errors);
   if (document.is_object() && kind.validate != nullptr) {
     Findings findings;
     kind.validate(document, findings);

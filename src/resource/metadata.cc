@@ -1,5 +1,6 @@
 #include "resource/metadata.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "resource/defaults.h"
@@ -22,6 +23,14 @@ Syntax name_syntax(const Kind& kind) {
   if (kind.group.empty() && kind.kind == "Service") return rfc1035_label;
   if (kind.group == "rbac.authorization.k8s.io") return path_segment;
   return dns_subdomain;
+}
+
+bool names(const Kind& kind, std::string_view api_version, std::string_view name) {
+  const std::size_t slash = api_version.find('/');
+  const std::string_view group = slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+  const std::string_view version = slash == std::string_view::npos ? api_version : api_version.substr(slash + 1);
+  return kind.group == group && kind.kind == name &&
+         std::find(kind.versions.begin(), kind.versions.end(), version) != kind.versions.end();
 }
 
 void read_owners(Reader& metadata) {
@@ -83,7 +92,7 @@ void validate_metadata(const Kind& kind, const Json& document, std::vector<Error
     root.open();
     const std::string api_version = root.text("apiVersion", {.need = Need::kRequired});
     const std::string name = root.text("kind", {.need = Need::kRequired});
-    if (root.present() && findings.errors.empty() && find_kind(api_version, name) != &kind) {
+    if (root.present() && findings.errors.empty() && !names(kind, api_version, name)) {
       root.wrong("kind", "is " + name.substr(0, 100) + " of " + api_version.substr(0, 100) +
                              "; this place takes " + std::string(kind.kind) + " of " +
                              std::string(kind.group) + (kind.group.empty() ? "" : "/") +

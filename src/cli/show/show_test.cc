@@ -3,15 +3,16 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/show/describe.h"
-#include "cli/show/json_path.h"
 #include "cli/show/table.h"
 #include "cli/show/yaml_text.h"
+#include "resource/json_path.h"
 #include "resource/yaml.h"
 
 namespace tidegate::show {
 namespace {
 
 using resource::Json;
+using resource::JsonPath;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;

@@ -7,6 +7,7 @@
 
 #include "cluster/apiserver/resource_path.h"
 #include "resource/json.h"
+#include "resource/version_order.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -22,14 +23,20 @@ struct Subresource {
 
 // Those that `kubectl get all` shows.
 bool is_everyday(const Kind& kind) {
-  return has_scale(kind) || (kind.group.empty() && (kind.kind == "Pod" || kind.kind == "Service"));
+  return kind.group == "apps" || (kind.group.empty() && (kind.kind == "Pod" || kind.kind == "Service"));
 }
 
-std::vector<Subresource> subresources(const Kind& kind) {
+std::vector<std::string_view> categories(const Kind& kind) {
+  const resource::CustomKind* custom = resource::as_custom(kind);
+  if (custom != nullptr) return {custom->categories().begin(), custom->categories().end()};
+  return is_everyday(kind) ? std::vector<std::string_view>{"all"} : std::vector<std::string_view>{};
+}
+
+std::vector<Subresource> subresources(const Kind& kind, std::string_view version) {
   std::vector<Subresource> found;
   const std::vector<std::string_view> read_write = {"get", "patch", "update"};
-  if (kind.has_status) found.push_back({"status", {}, {}, {}, read_write});
-  if (has_scale(kind)) found.push_back({"scale", "autoscaling", "v1", "Scale", read_write});
+  if (has_status(kind, version)) found.push_back({"status", {}, {}, {}, read_write});
+  if (scale_paths(kind, version)) found.push_back({"scale", "autoscaling", "v1", "Scale", read_write});
   if (kind.group.empty() && kind.kind == "Pod") {
     found.push_back({"log", {}, {}, {}, {"get"}});
     found.push_back({"exec", "", "v1", "PodExecOptions", {"create", "get"}});
@@ -47,9 +54,10 @@ struct Resource {
   std::vector<Subresource> subresources;
 };
 
-std::vector<Resource> all_resources() {
+std::vector<Resource> all_resources(const resource::KindSet& kinds) {
   std::vector<Resource> found;
-  for (const Kind& kind : resource::kinds()) {
+  for (const Kind* each : kinds.all()) {
+    const Kind& kind = *each;
     for (const std::string_view version : kind.versions) {
       found.push_back({kind.group,
                        version,
@@ -59,8 +67,8 @@ std::vector<Resource> all_resources() {
                        kind.namespaced,
                        {"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"},
                        kind.short_names,
-                       is_everyday(kind) ? std::vector<std::string_view>{"all"} : std::vector<std::string_view>{},
-                       subresources(kind)});
+                       categories(kind),
+                       subresources(kind, version)});
     }
   }
   for (const Computed& computed : computed_resources()) {
@@ -96,6 +104,7 @@ std::vector<Group> groups(const std::vector<Resource>& resources) {
       versions.push_back(resource.version);
     }
   }
+  for (Group& group : found) std::stable_sort(group.versions.begin(), group.versions.end(), resource::version_before);
   return found;
 }
 
@@ -222,9 +231,9 @@ std::span<const Computed> computed_resources() {
   return kComputed;
 }
 
-std::optional<std::string> discovery(std::string_view path, Form form) {
+std::optional<std::string> discovery(std::string_view path, Form form, const resource::KindSet& kinds) {
   if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
-  const std::vector<Resource> resources = all_resources();
+  const std::vector<Resource> resources = all_resources(kinds);
   if (path == "/api" || path == "/apis") {
     const bool core = path == "/api";
     if (form == Form::kDiscovery) return aggregated(resources, core, "v2");
@@ -254,11 +263,24 @@ std::string version_text(std::string_view build) {
                             {"platform", "linux/amd64"}});
 }
 
-bool has_scale(const Kind& kind) {
-  return kind.group == "apps" && (kind.kind == "Deployment" || kind.kind == "ReplicaSet");
+std::optional<resource::ScalePaths> scale_paths(const Kind& kind, std::string_view version) {
+  if (const resource::CustomKind* custom = resource::as_custom(kind)) {
+    const resource::CustomVersion* own = custom->version(version);
+    return own == nullptr ? std::nullopt : own->scale;
+  }
+  if (kind.group != "apps" || (kind.kind != "Deployment" && kind.kind != "ReplicaSet")) return std::nullopt;
+  return resource::ScalePaths{"spec.replicas", "status.replicas", {}};
+}
+
+bool has_status(const Kind& kind, std::string_view version) {
+  const resource::CustomKind* custom = resource::as_custom(kind);
+  if (custom == nullptr) return kind.has_status;
+  const resource::CustomVersion* own = custom->version(version);
+  return own != nullptr && own->has_status;
 }
 
 bool is_builtin(const Kind& kind) {
+  if (resource::as_custom(kind) != nullptr) return false;
   static constexpr std::string_view kGroups[] = {"admissionregistration.k8s.io",
                                                  "apiextensions.k8s.io",
                                                  "apiregistration.k8s.io",

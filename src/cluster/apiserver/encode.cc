@@ -5,6 +5,7 @@
 
 #include "cluster/apiserver/resource_path.h"
 #include "cluster/table/table.h"
+#include "resource/custom_kind.h"
 #include "resource/horizontal_pod_autoscaler.h"
 #include "resource/json.h"
 
@@ -17,7 +18,10 @@ using resource::Json;
 std::string own_version(const Shape& shape) { return group_version(shape.kind->group, shape.version); }
 
 std::string whole(const Shape& shape, const resource::Object& object) {
-  if (object.api_version() == own_version(shape)) return resource::to_text(object.json());
+  const resource::CustomKind* custom = resource::as_custom(*shape.kind);
+  const resource::CustomVersion* version = custom == nullptr ? nullptr : custom->version(shape.version);
+  const bool fills = version != nullptr && version->structural->has_defaults();
+  if (!fills && object.api_version() == own_version(shape)) return resource::to_text(object.json());
   return resource::to_text(as_version(*shape.kind, shape.version, object.json()));
 }
 
@@ -34,6 +38,10 @@ std::string table_text(const Shape& shape, std::span<const ObjectPtr> objects, t
   options.include = shape.no_object        ? table::Include::kNone
                     : shape.include_object ? table::Include::kObject
                                            : table::Include::kMetadata;
+  if (const resource::CustomKind* custom = resource::as_custom(*shape.kind)) {
+    if (const resource::CustomVersion* version = custom->version(shape.version))
+      return resource::to_text(table::make(*version, objects, options));
+  }
   return resource::to_text(table::make(shape.kind->group, shape.kind->kind, objects, options));
 }
 
@@ -58,6 +66,8 @@ Json as_version(const resource::Kind& kind, std::string_view version, Json docum
   if (kind.group == "autoscaling" && kind.kind == "HorizontalPodAutoscaler")
     document = resource::horizontal_pod_autoscaler_as(version, std::move(document));
   document["apiVersion"] = group_version(kind.group, version);
+  // What was stored before its version had a default has it when it is read.
+  if (const resource::CustomKind* custom = resource::as_custom(kind)) custom->set_defaults_of(document);
   return document;
 }
 

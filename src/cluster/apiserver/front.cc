@@ -13,6 +13,7 @@
 #include "cluster/apiserver/openapi.h"
 #include "cluster/apiserver/usage.h"
 #include "cluster/apiserver/watch.h"
+#include "cluster/store/kind_registry.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -68,12 +69,18 @@ net::Task<void> respond(http::Responder& responder, Response response) {
   (void)sent;
 }
 
+resource::KindSetPtr kinds_of(const Desk& desk) {
+  static const auto kBuiltIn = std::make_shared<const resource::KindSet>();
+  return desk.options.kinds == nullptr ? kBuiltIn : desk.options.kinds->current();
+}
+
 // Paths that name no resource. Nothing for those that do, and for the unknown.
-std::optional<Response> fixed(const Desk& desk, const http::Request& request, Form form) {
+std::optional<Response> fixed(const Desk& desk, const http::Request& request, Form form,
+                              const resource::KindSet& kinds) {
   if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
   if (request.path == "/version") return Response{200, version_text(desk.options.build), {}};
-  if (auto text = openapi(request.path)) return Response{200, *std::move(text), {}};
-  if (auto text = discovery(request.path, form)) return Response{200, *std::move(text), {}};
+  if (auto text = openapi(request.path, kinds)) return Response{200, *std::move(text), {}};
+  if (auto text = discovery(request.path, form, kinds)) return Response{200, *std::move(text), {}};
   return std::nullopt;
 }
 
@@ -86,13 +93,15 @@ const Computed* find_computed(const ResourcePath& path) {
 }
 
 // Understands a request for a resource. `computed` is set for one that is not stored.
-Answer<Call> make_call(http::Request& request, Form form, const Computed*& computed) {
+Answer<Call> make_call(http::Request& request, Form form, resource::KindSetPtr kinds,
+                       const Computed*& computed) {
   auto path = parse_resource_path(request.path);
   if (!path || path->resource.empty()) return tl::unexpected(unknown_path());
   Call call;
   call.path = *std::move(path);
   computed = find_computed(call.path);
-  call.kind = find_resource(call.path);
+  call.kinds = std::move(kinds);
+  call.kind = find_resource(call.path, *call.kinds);
   if (call.kind == nullptr && computed == nullptr) return tl::unexpected(unknown_path());
   auto options = parse_options(request.query);
   if (!options) return tl::unexpected(options.error());
@@ -159,7 +168,8 @@ net::Task<void> serve(Desk& desk, http::Request& request, http::Responder& respo
     co_await respond(responder, failure(form.error()));
     co_return;
   }
-  if (auto response = fixed(desk, request, *form)) {
+  const resource::KindSetPtr kinds = kinds_of(desk);
+  if (auto response = fixed(desk, request, *form, *kinds)) {
     const std::string type = *form == Form::kDiscovery
                                  ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                              : *form == Form::kDiscoveryV2beta1
@@ -170,7 +180,7 @@ net::Task<void> serve(Desk& desk, http::Request& request, http::Responder& respo
     co_return;
   }
   const Computed* computed = nullptr;
-  const auto call = make_call(request, *form, computed);
+  const auto call = make_call(request, *form, kinds, computed);
   if (!call) {
     co_await respond(responder, failure(call.error()));
     co_return;

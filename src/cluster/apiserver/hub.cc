@@ -7,6 +7,7 @@
 
 #include "cluster/informer.h"
 #include "cluster/signal.h"
+#include "resource/custom_kind.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -95,9 +96,10 @@ Hub::Hub(cluster::Client& client, net::Loop& loop) : client_(client), loop_(loop
 Hub::~Hub() = default;
 
 Hub::Channel& Hub::channel(const resource::Kind& kind) {
-  auto& slot = channels_[&kind];
+  const resource::Kind& stored = resource::stored_as(kind);
+  auto& slot = channels_[&stored];
   if (slot == nullptr) {
-    slot = std::make_unique<Channel>(client_, loop_, kind);
+    slot = std::make_unique<Channel>(client_, loop_, stored);
     slot->thread = std::jthread([channel = slot.get()](std::stop_token stop) { channel->run(stop); });
   }
   return *slot;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apiserver/discovery.h"
+#include "resource/fields.h"
 #include "resource/json.h"
 
 namespace tidegate::apiserver {
@@ -146,8 +147,8 @@ Answer<Response> route(const Context& context, const Call& call) {
   const bool pod = call.kind->group.empty() && call.kind->kind == "Pod";
   if (call.path.name.empty()) return answer_many(context, call);
   if (sub.empty()) return answer_one(context, call);
-  if (sub == "status" && call.kind->has_status && call.method != "DELETE") return answer_one(context, call);
-  if (sub == "scale" && has_scale(*call.kind)) return answer_scale(context, call);
+  if (sub == "status" && has_status(*call.kind, call.path.version) && call.method != "DELETE") return answer_one(context, call);
+  if (sub == "scale" && scale_paths(*call.kind, call.path.version)) return answer_scale(context, call);
   if (sub == "binding" && pod) return answer_binding(context, call);
   if (sub == "eviction" && pod) return answer_eviction(context, call);
   return tl::unexpected(unknown_path());
@@ -182,9 +183,23 @@ Answer<void> admit(const Call& call, Json& document) {
   return tl::unexpected(invalid_object(*call.kind, name_in(document), errors, document));
 }
 
+Answer<void> admit_status(const Call& call, const Json& document) {
+  const resource::CustomKind* custom = resource::as_custom(*call.kind);
+  if (custom == nullptr) return {};
+  std::vector<Error> errors;
+  custom->validate_all(document, errors);
+  std::erase_if(errors, [](const Error& error) { return !error.field.starts_with("status"); });
+  if (errors.empty()) return {};
+  return tl::unexpected(invalid_object(*call.kind, name_in(document), errors, document));
+}
+
 Response answer(const Context& context, const Call& call) {
-  auto response = route(context, call);
-  return response ? *std::move(response) : failure(response.error());
+  auto answered = route(context, call);
+  Response response = answered ? *std::move(answered) : failure(answered.error());
+  const resource::CustomKind* custom = resource::as_custom(*call.kind);
+  const resource::CustomVersion* version = custom == nullptr ? nullptr : custom->version(call.path.version);
+  if (version != nullptr && !version->deprecation.empty()) response.warnings.push_back(version->deprecation);
+  return response;
 }
 
 Answer<Response> get_object(const Context& context, const Call& call) {
@@ -212,6 +227,11 @@ Answer<Response> list_objects(const Context& context, const Call& call) {
 }
 
 Answer<Response> create_object(const Context& context, const Call& call) {
+  const resource::CustomKind* custom = resource::as_custom(*call.kind);
+  if (custom != nullptr && resource::find(custom->definition(), "metadata.deletionTimestamp") != nullptr) {
+    return tl::unexpected(
+        plain_status(405, "create not allowed while custom resource definition is terminating"));
+  }
   std::vector<std::string> warnings;
   auto document = object_of(call, warnings);
   if (!document) return tl::unexpected(document.error());
@@ -232,9 +252,8 @@ Answer<Response> update_object(const Context& context, const Call& call) {
   const bool status = call.path.subresource == "status";
   const auto before = read(context, call);
   if (!before) return tl::unexpected(before.error());
-  if (!status) {
-    if (auto right = admit(call, *document); !right) return tl::unexpected(right.error());
-  }
+  if (auto right = status ? admit_status(call, *document) : admit(call, *document); !right)
+    return tl::unexpected(right.error());
   Json after = tracked(context, call, &(*before)->json(), *std::move(document));
   auto object = status ? context.client.update_status(*call.kind, std::move(after), write_options(call))
                        : context.client.update(*call.kind, std::move(after), write_options(call));

@@ -28,6 +28,7 @@ namespace tidegate::apiserver {
 struct Call {
   std::string method;
   ResourcePath path;
+  resource::KindSetPtr kinds{};  // what was served when it came; `kind` is one of them
   const resource::Kind* kind = nullptr;
   Options options;
   Form form = Form::kObject;
@@ -78,6 +79,8 @@ Answer<Response> answer_eviction(const Context& context, const Call& call);
 Answer<cluster::ObjectPtr> read(const Context& context, const Call& call);
 // Everything that is wrong with a document as 422; `document` gets its defaults.
 Answer<void> admit(const Call& call, resource::Json& document);
+// What is wrong with the status that a document of a custom kind brings.
+Answer<void> admit_status(const Call& call, const resource::Json& document);
 Status status_of(const Call& call, const Error& error);
 // The body as one document. body.cc
 Answer<resource::Json> body_of(const Call& call, std::vector<std::string>* duplicates = nullptr);

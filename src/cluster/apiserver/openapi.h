@@ -8,10 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "resource/kind_set.h"
+
 namespace tidegate::apiserver {
 
 // /openapi/v3 (where each group and version is described) and /openapi/v3/apis/G/V. Nothing for any other
 // path.
-std::optional<std::string> openapi(std::string_view path);
+std::optional<std::string> openapi(std::string_view path, const resource::KindSet& kinds);
 
 }  // namespace tidegate::apiserver

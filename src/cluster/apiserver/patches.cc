@@ -86,9 +86,8 @@ Answer<cluster::ObjectPtr> attempt(const Context& context, const Call& call, con
   own_revision = revision != nullptr && *revision != std::to_string(before.metadata().resource_version);
   if (auto right = check_fields(call, *after, warnings); !right) return tl::unexpected(right.error());
   const bool status = call.path.subresource == "status";
-  if (!status) {
-    if (auto right = admit(call, *after); !right) return tl::unexpected(right.error());
-  }
+  if (auto right = status ? admit_status(call, *after) : admit(call, *after); !right)
+    return tl::unexpected(right.error());
   Json written = tracked(context, call, &live, *std::move(after));
   auto object = status ? context.client.update_status(*call.kind, std::move(written), write_options(call))
                        : context.client.update(*call.kind, std::move(written), write_options(call));

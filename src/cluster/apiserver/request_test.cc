@@ -45,7 +45,7 @@ TEST(ResourcePath, RefusesWhatCouldMeanTwoThings) {
 }
 
 TEST(ResourcePath, KindsFitTheirScope) {
-  const auto kind = [](std::string_view path) { return find_resource(*parse_resource_path(path)); };
+  const auto kind = [](std::string_view path) { return find_resource(*parse_resource_path(path), resource::KindSet()); };
   EXPECT_NE(kind("/api/v1/pods"), nullptr);
   EXPECT_NE(kind("/api/v1/namespaces/a/pods/p"), nullptr);
   EXPECT_EQ(kind("/api/v1/pods/p"), nullptr);

@@ -60,8 +60,9 @@ std::optional<ResourcePath> parse_resource_path(std::string_view path) {
   return result;
 }
 
-const resource::Kind* find_resource(const ResourcePath& path) {
-  for (const resource::Kind& kind : resource::kinds()) {
+const resource::Kind* find_resource(const ResourcePath& path, const resource::KindSet& kinds) {
+  for (const resource::Kind* each : kinds.all()) {
+    const resource::Kind& kind = *each;
     if (kind.group != path.group || kind.plural != path.resource) continue;
     if (std::find(kind.versions.begin(), kind.versions.end(), path.version) == kind.versions.end()) continue;
     if (!kind.namespaced && !path.namespace_.empty()) return nullptr;

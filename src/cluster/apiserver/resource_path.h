@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "resource/kind.h"
+#include "resource/kind_set.h"
 
 namespace tidegate::apiserver {
 
@@ -25,9 +25,9 @@ struct ResourcePath {
 // Nothing if the path is no /api/V or /apis/G/V path, or if it holds broken escapes, empty or dot segments.
 std::optional<ResourcePath> parse_resource_path(std::string_view path);
 
-// The kind behind a path. Null if no kind of that name is served in that group and version, or if the
+// The kind behind a path, of `kinds`. Null if no kind of that name is served in that group and version, or if the
 // kind's scope does not fit the path.
-const resource::Kind* find_resource(const ResourcePath& path);
+const resource::Kind* find_resource(const ResourcePath& path, const resource::KindSet& kinds);
 
 // "apps/v1", or "v1" for core.
 std::string group_version(std::string_view group, std::string_view version);

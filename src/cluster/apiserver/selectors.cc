@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "resource/custom_kind.h"
 #include "resource/fields.h"
 #include "resource/json.h"
 #include "resource/names.h"
@@ -170,6 +171,7 @@ const std::vector<Indexed>& indexed() {
 bool is_indexed(const resource::Kind& kind, std::string_view path) {
   if (path == "metadata.name") return true;
   if (path == "metadata.namespace") return kind.namespaced;
+  if (const resource::CustomKind* custom = resource::as_custom(kind)) return custom->selects(path);
   return std::any_of(indexed().begin(), indexed().end(), [&](const Indexed& entry) {
     return entry.group == kind.group && entry.kind == kind.kind &&
            std::find(entry.fields.begin(), entry.fields.end(), path) != entry.fields.end();

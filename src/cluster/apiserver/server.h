@@ -20,6 +20,10 @@
 #include "net/address.h"
 #include "net/tls.h"
 
+namespace tidegate::cluster {
+class KindRegistry;
+}
+
 namespace tidegate::apiserver {
 
 struct ServerOptions {
@@ -29,6 +33,8 @@ struct ServerOptions {
   std::shared_ptr<const net::TlsServer> tls = {};  // null: plain
   int workers = 16;                                // writes that may wait for the disk together
   cluster::Kubelet kubelet = {};                   // logs and usage; functions may be null
+  // The kinds that are served, of the store behind the client; null: the built-in ones.
+  std::shared_ptr<const cluster::KindRegistry> kinds = {};
 };
 
 class ApiServer {

@@ -105,9 +105,22 @@ const Json* value_at(const Json& document, std::string_view path) {
   return value;
 }
 
+constexpr std::pair<std::string_view, std::string_view> kSaid[] = {
+    {"Required value", "FieldValueRequired"},   {"Unsupported value: ", "FieldValueNotSupported"},
+    {"Too long: ", "FieldValueTooLong"},        {"Too many: ", "FieldValueTooMany"},
+    {"Duplicate value: ", "FieldValueDuplicate"}, {"Forbidden: ", "FieldValueForbidden"},
+    {"Invalid value: ", "FieldValueInvalid"}};
+
 Cause cause_of(const Error& error, const Json& document) {
   if (error.message.starts_with("is missing")) {
     return {"FieldValueRequired", "Required value", error.field};
+  }
+  // Schemas of custom kinds have said it in Kubernetes' words.
+  if (error.message.find(" in body must be of type ") != std::string::npos) {
+    return {"FieldValueTypeInvalid", error.message, error.field};
+  }
+  for (const auto& [start, reason] : kSaid) {
+    if (error.message.starts_with(start)) return {std::string(reason), error.message, error.field};
   }
   const Json* value = value_at(document, error.field);
   if (value == nullptr || value->is_structured()) {

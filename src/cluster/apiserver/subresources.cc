@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cluster/apiserver/discovery.h"
 #include "cluster/apiserver/objects.h"
 #include "cluster/store/patch.h"
 #include "resource/fields.h"
@@ -38,19 +39,27 @@ std::string selector_text(const Json* selector) {
   return text;
 }
 
-Json scale_of(const resource::Object& object) {
+// A LabelSelector in one line, or a text as it is.
+std::string selector_at(const Json& document, const resource::ScalePaths& paths) {
+  if (paths.selector.empty()) return selector_text(resource::find(document, "spec.selector"));
+  const Json* found = resource::find(document, paths.selector);
+  if (found == nullptr) return {};
+  return found->is_string() ? found->get<std::string>() : selector_text(found);
+}
+
+Json scale_of(const resource::Object& object, const resource::ScalePaths& paths) {
   const Json& document = object.json();
   Json metadata = Json::object();
   for (const char* field : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
     if (document["metadata"].contains(field)) metadata[field] = document["metadata"][field];
   }
-  Json status = {{"replicas", resource::number(document, "status.replicas")}};
-  const std::string selector = selector_text(resource::find(document, "spec.selector"));
+  Json status = {{"replicas", resource::number(document, paths.current)}};
+  const std::string selector = selector_at(document, paths);
   if (!selector.empty()) status["selector"] = selector;
   return {{"kind", "Scale"},
           {"apiVersion", "autoscaling/v1"},
           {"metadata", std::move(metadata)},
-          {"spec", {{"replicas", resource::number(document, "spec.replicas", 1)}}},
+          {"spec", {{"replicas", resource::number(document, paths.replicas, 1)}}},
           {"status", std::move(status)}};
 }
 
@@ -93,16 +102,32 @@ Answer<Json> wanted_scale(const Call& call, const Json& present) {
   return *std::move(scale);
 }
 
-Answer<ObjectPtr> write_scale(const Context& context, const Call& call, const resource::Object& before) {
-  const auto scale = wanted_scale(call, scale_of(before));
+// Sets the member at a path, through objects that are made where there are none.
+void put(Json& document, std::string_view path, const Json& value) {
+  Json* here = &document;
+  while (true) {
+    if (!here->is_object()) *here = Json::object();
+    const std::size_t dot = path.find('.');
+    here = &(*here)[std::string(path.substr(0, dot))];
+    if (dot == std::string_view::npos) break;
+    path.remove_prefix(dot + 1);
+  }
+  *here = value;
+}
+
+Answer<ObjectPtr> write_scale(const Context& context, const Call& call, const resource::ScalePaths& paths,
+                              const resource::Object& before) {
+  const auto scale = wanted_scale(call, scale_of(before, paths));
   if (!scale) return tl::unexpected(scale.error());
   if (auto right = check_scale(call, *scale); !right) return tl::unexpected(right.error());
-  Json document = before.json();
-  document["spec"]["replicas"] = *resource::find(*scale, "spec.replicas");
+  const Json live = as_version(*call.kind, call.path.version, before.json());
+  Json document = live;
+  put(document, paths.replicas, *resource::find(*scale, "spec.replicas"));
   // One that was read earlier says which revision it was made for.
   const std::string revision = resource::text(*scale, "metadata.resourceVersion");
   if (!revision.empty()) document["metadata"]["resourceVersion"] = revision;
-  Json written = tracked(context, call, &before.json(), std::move(document));
+  Json written = tracked(context, call, &live, std::move(document));
+  if (auto right = admit(call, written); !right) return tl::unexpected(right.error());
   auto object = context.client.update(*call.kind, std::move(written), write_options(call));
   if (!object) return tl::unexpected(status_of(call, object.error()));
   return *object;
@@ -119,11 +144,13 @@ Response success(int code) {
 Answer<Response> answer_scale(const Context& context, const Call& call) {
   const bool reads = call.method == "GET" || call.method == "HEAD";
   if (!reads && call.method != "PUT" && call.method != "PATCH") return method_not_allowed();
+  const auto paths = scale_paths(*call.kind, call.path.version);
+  if (!paths) return tl::unexpected(unknown_path());
   for (int i = 0;; ++i) {
     auto object = read(context, call);
     if (!object) return tl::unexpected(object.error());
-    if (!reads) object = write_scale(context, call, **object);
-    if (object) return Response{200, resource::to_text(scale_of(**object)), {}};
+    if (!reads) object = write_scale(context, call, *paths, **object);
+    if (object) return Response{200, resource::to_text(scale_of(**object, *paths)), {}};
     if (object.error().code != 409 || call.method == "PUT" || i == kAttemptsMax) {
       return tl::unexpected(object.error());
     }

@@ -6,6 +6,7 @@
 #include "cluster/ownership/apply.h"
 #include "cluster/schema/catalog.h"
 #include "cluster/schema/fields.h"
+#include "resource/definition.h"
 #include "resource/installed.h"
 
 namespace tidegate::apiserver {
@@ -50,9 +51,8 @@ Answer<Response> try_apply(const Context& context, const Call& call, const Json&
   if (!outcome) return tl::unexpected(status_of(call, outcome.error()));
   if (!outcome->conflicts.empty()) return tl::unexpected(conflict_status(call, outcome->conflicts));
   Json document = std::move(*outcome->object);
-  if (!status) {
-    if (auto right = admit(call, document); !right) return tl::unexpected(right.error());
-  }
+  if (auto right = status ? admit_status(call, document) : admit(call, document); !right)
+    return tl::unexpected(right.error());
   const auto options = write_options(call);
   auto object = !live    ? context.client.create(*call.kind, std::move(document), options)
                 : status ? context.client.update_status(*call.kind, std::move(document), options)
@@ -64,8 +64,8 @@ Answer<Response> try_apply(const Context& context, const Call& call, const Json&
 
 // What cannot do here what it does in a cluster is said where it is made.
 void note_kept_only(const Call& call, const Json& document, std::vector<std::string>& warnings) {
-  if (call.kind->kind == "CustomResourceDefinition" && !resource::defines_built_in(document)) {
-    warnings.push_back("CustomResourceDefinition: is kept; objects of this kind are not served here");
+  if (resource::is_definition(*call.kind)) {
+    for (const std::string& notice : resource::definition_notices(document)) warnings.push_back(notice);
   }
   const std::string_view notice = resource::kept_only(*call.kind);
   if (!notice.empty()) warnings.push_back(std::string(call.kind->kind) + ": " + std::string(notice));
@@ -84,7 +84,7 @@ Answer<void> check_fields(const Call& call, Json& document, std::vector<std::str
   if (validation == Validation::kStrict && !warnings.empty())
     return bad_request(schema::strict_error(warnings));
   if (validation == Validation::kIgnore) warnings.clear();
-  if (call.method == "POST") note_kept_only(call, document, warnings);
+  if (call.method == "POST" || resource::is_definition(*call.kind)) note_kept_only(call, document, warnings);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "cluster/schema/tables.h"
 #include "cluster/schema/type_parser.h"
+#include "resource/custom_kind.h"
 
 namespace tidegate::schema {
 namespace {
@@ -20,14 +21,6 @@ std::string package_of(std::string_view group, std::string_view version) {
   constexpr std::string_view kSuffix = ".k8s.io";
   if (group.ends_with(kSuffix)) group.remove_suffix(kSuffix.size());
   return (group.empty() ? "core" : std::string(group)) + "." + std::string(version);
-}
-
-// "dev.tidegate.v1alpha1.NodePool": custom resources are named from the end of their group.
-std::string custom_name(const Kind& kind, std::string_view version) {
-  const auto labels = split(kind.group, '.');
-  std::string name;
-  for (auto label = labels.rbegin(); label != labels.rend(); ++label) name += std::string(*label) + ".";
-  return name + std::string(version) + "." + std::string(kind.kind);
 }
 
 SchemaPtr plain(Type type) { return std::make_shared<Schema>(Schema{.type = type}); }
@@ -77,6 +70,8 @@ class Catalog {
     const auto custom = custom_.find(std::string(api_version) + "." + std::string(kind));
     return custom == custom_.end() ? nullptr : custom->second.get();
   }
+
+  SchemaPtr metadata() const { return types_.at("meta.v1.ObjectMeta"); }
 
   const Schema* built_in(std::string_view group, std::string_view version, std::string_view kind) const {
     const auto found = types_.find(package_of(group, version) + "." + std::string(kind));
@@ -142,9 +137,13 @@ const Catalog& catalog() {
 }  // namespace
 
 const Schema& schema_of(const Kind& kind, std::string_view version) {
+  static const Schema kAnything{.type = Type::kObject, .open = true};
+  if (const resource::CustomKind* custom = resource::as_custom(kind)) {
+    const resource::CustomVersion* own = custom->version(version);
+    return own == nullptr ? kAnything : *own->schema;
+  }
   const std::string prefix = kind.group.empty() ? std::string() : std::string(kind.group) + "/";
   const Schema* found = catalog().find(prefix + std::string(version), kind.kind);
-  static const Schema kAnything{.type = Type::kObject, .open = true};
   return found == nullptr ? kAnything : *found;
 }
 
@@ -152,8 +151,18 @@ const Schema* find_schema(std::string_view api_version, std::string_view kind) {
   return catalog().find(api_version, kind);
 }
 
+std::string custom_name(const Kind& kind, std::string_view version) {
+  const auto labels = split(kind.group, '.');
+  std::string name;
+  for (auto label = labels.rbegin(); label != labels.rend(); ++label) name += std::string(*label) + ".";
+  return name + std::string(version) + "." + std::string(kind.kind);
+}
+
+resource::SchemaPtr object_metadata() { return catalog().metadata(); }
+
 bool is_built_in(const Kind& kind, std::string_view version) {
-  return catalog().built_in(kind.group, version, kind.kind) != nullptr;
+  return resource::as_custom(kind) == nullptr &&
+         catalog().built_in(kind.group, version, kind.kind) != nullptr;
 }
 
 }  // namespace tidegate::schema

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/schema/catalog.h"
+#include "resource/fields.h"
 #include "resource/json.h"
 
 namespace tidegate::schema {
@@ -191,17 +192,48 @@ std::string root_of(std::string_view group, std::string_view version) {
                        : "apis/" + std::string(group) + "/" + std::string(version);
 }
 
-Json document(std::string_view group, std::string_view version) {
+// The version of a definition, as the definition has it.
+const Json& schema_in(const resource::CustomKind& kind, std::string_view version) {
+  static const Json kNone = Json::object();
+  const Json* versions = resource::find_array(kind.definition(), "spec.versions");
+  if (versions == nullptr) return kNone;
+  for (const Json& each : *versions) {
+    if (resource::text(each, "name") != version) continue;
+    const Json* found = resource::find(each, "schema.openAPIV3Schema");
+    return found == nullptr ? kNone : *found;
+  }
+  return kNone;
+}
+
+// A definition's own words, with the fields that every object has.
+void add_custom(Components& components, const resource::CustomKind& kind, std::string_view version,
+                const Json& named) {
+  Json schema = schema_in(kind, version);
+  Json& properties = schema["properties"];
+  if (!properties.is_object()) properties = Json::object();
+  properties["apiVersion"] = {{"type", "string"}};
+  properties["kind"] = {{"type", "string"}};
+  properties["metadata"] = components.use(*object_metadata());
+  schema["x-kubernetes-group-version-kind"] = Json::array({named});
+  components.component(custom_name(kind, version)) = std::move(schema);
+}
+
+Json document(std::string_view group, std::string_view version, const std::vector<const Kind*>& kinds) {
   Json paths = Json::object();
   Components components;
-  for (const Kind& kind : resource::kinds()) {
+  for (const Kind* each : kinds) {
+    const Kind& kind = *each;
     const bool served = std::find(kind.versions.begin(), kind.versions.end(), version) != kind.versions.end();
     if (kind.group != group || !served) continue;
     const Json named = {
         {"group", std::string(group)}, {"kind", std::string(kind.kind)}, {"version", std::string(version)}};
-    const Schema& schema = schema_of(kind, version);
-    components.use(schema);
-    components.component(schema.name)["x-kubernetes-group-version-kind"] = Json::array({named});
+    if (const resource::CustomKind* custom = resource::as_custom(kind)) {
+      add_custom(components, *custom, version, named);
+    } else {
+      const Schema& schema = schema_of(kind, version);
+      components.use(schema);
+      components.component(schema.name)["x-kubernetes-group-version-kind"] = Json::array({named});
+    }
     add_paths(paths, "/" + root_of(group, version), kind, named, is_built_in(kind, version));
   }
   return {{"openapi", "3.0.0"},
@@ -217,13 +249,28 @@ std::string hash(std::string_view text) {
   return std::to_string(value);
 }
 
+// What the documents that hold custom kinds depend on, by their paths: every change of a definition is in it.
+std::map<std::string, std::string> custom_paths(const resource::KindSet& kinds) {
+  std::map<std::string, std::string> paths;
+  for (const auto& kind : kinds.custom()) {
+    const Json& definition = kind->definition();
+    const std::string state = resource::text(definition, "metadata.uid") + "/" +
+                              std::to_string(resource::number(definition, "metadata.generation")) + ";";
+    for (const std::string_view version : kind->versions) paths[root_of(kind->group, version)] += state;
+  }
+  return paths;
+}
+
+// Of built-in kinds alone.
 const std::map<std::string, std::string, std::less<>>& documents() {
   static const auto kDocuments = [] {
     std::map<std::string, std::string, std::less<>> all;
-    for (const Kind& kind : resource::kinds()) {
-      for (const std::string_view version : kind.versions) {
-        const std::string path = root_of(kind.group, version);
-        if (!all.contains(path)) all.emplace(path, resource::to_text(document(kind.group, version)));
+    const resource::KindSet built_in;
+    for (const Kind* kind : built_in.all()) {
+      for (const std::string_view version : kind->versions) {
+        const std::string path = root_of(kind->group, version);
+        if (!all.contains(path))
+          all.emplace(path, resource::to_text(document(kind->group, version, built_in.all())));
       }
     }
     return all;
@@ -233,15 +280,22 @@ const std::map<std::string, std::string, std::less<>>& documents() {
 
 }  // namespace
 
-std::string openapi_index() {
+std::string openapi_index(const resource::KindSet& kinds) {
   Json paths = Json::object();
-  for (const auto& [path, text] : documents()) {
-    paths[path] = {{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash(text)}};
-  }
+  const auto add = [&](const std::string& path, const std::string& hashed) {
+    paths[path] = {{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash(hashed)}};
+  };
+  for (const auto& [path, text] : documents()) add(path, text);
+  for (const auto& [path, hashed] : custom_paths(kinds)) add(path, hashed);
   return resource::to_text({{"paths", std::move(paths)}});
 }
 
-Result<std::string> openapi_document(std::string_view path) {
+Result<std::string> openapi_document(std::string_view path, const resource::KindSet& kinds) {
+  for (const auto& kind : kinds.custom()) {
+    for (const std::string_view version : kind->versions) {
+      if (path == root_of(kind->group, version)) return resource::to_text(document(kind->group, version, kinds.all()));
+    }
+  }
   const auto found = documents().find(path);
   if (found == documents().end())
     return fail(Code::kNotFound, "the server could not find the requested resource");

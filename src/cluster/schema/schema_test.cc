@@ -118,16 +118,16 @@ TEST(Fields, Validation) {
 }
 
 TEST(OpenApi, IndexesEveryGroupVersion) {
-  const Json index = Json::parse(openapi_index());
+  const Json index = Json::parse(openapi_index(resource::KindSet()));
   for (const char* path : {"api/v1", "apis/apps/v1", "apis/inference.networking.x-k8s.io/v1alpha2"}) {
     EXPECT_TRUE(index["paths"].contains(path)) << path;
-    EXPECT_TRUE(openapi_document(path)) << path;
+    EXPECT_TRUE(openapi_document(path, resource::KindSet())) << path;
   }
-  EXPECT_FALSE(openapi_document("apis/none/v1"));
+  EXPECT_FALSE(openapi_document("apis/none/v1", resource::KindSet()));
 }
 
 TEST(OpenApi, DescribesTypesPathsAndMerging) {
-  const Json document = Json::parse(*openapi_document("apis/apps/v1"));
+  const Json document = Json::parse(*openapi_document("apis/apps/v1", resource::KindSet()));
   const Json& schemas = document["components"]["schemas"];
   const Json& deployment = schemas["io.k8s.api.apps.v1.Deployment"];
   EXPECT_EQ(deployment["x-kubernetes-group-version-kind"][0]["kind"], "Deployment");
@@ -143,7 +143,7 @@ TEST(OpenApi, DescribesTypesPathsAndMerging) {
     validates = validates || parameter["name"] == "fieldValidation";
   EXPECT_TRUE(validates);
   EXPECT_TRUE(patch["requestBody"]["content"].contains("application/strategic-merge-patch+json"));
-  const Json custom = Json::parse(*openapi_document("apis/istio.alibabacloud.com/v1"));
+  const Json custom = Json::parse(*openapi_document("apis/istio.alibabacloud.com/v1", resource::KindSet()));
   const Json& route =
       custom["paths"]["/apis/istio.alibabacloud.com/v1/namespaces/{namespace}/llmroutes/{name}"]["patch"];
   EXPECT_FALSE(route["requestBody"]["content"].contains("application/strategic-merge-patch+json"));
@@ -162,9 +162,9 @@ void expect_references(const Json& json, const Json& schemas) {
 }
 
 TEST(OpenApi, ReferencesLeadSomewhere) {
-  const Json index = Json::parse(openapi_index());
+  const Json index = Json::parse(openapi_index(resource::KindSet()));
   for (const auto& path : index["paths"].items()) {
-    const Json document = Json::parse(*openapi_document(path.key()));
+    const Json document = Json::parse(*openapi_document(path.key(), resource::KindSet()));
     expect_references(document, document["components"]["schemas"]);
   }
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cluster/store/storage.h"
 #include "cluster/store/storage_watch.h"
+#include "resource/definition.h"
 #include "resource/json.h"
 
 namespace tidegate::cluster {
@@ -16,10 +17,10 @@ std::string stored_name(const Kind& kind) {
   return kind.group.empty() ? std::string(kind.kind) : std::string(kind.group) + "/" + std::string(kind.kind);
 }
 
-std::map<std::string, const Kind*, std::less<>> stored_names() {
-  std::map<std::string, const Kind*, std::less<>> names;
-  for (const Kind& kind : resource::kinds()) names[stored_name(kind)] = &kind;
-  return names;
+const Kind* kind_named(const KindRegistry& kinds, const std::string& name) {
+  const std::size_t slash = name.find('/');
+  return slash == std::string::npos ? kinds.stored({}, name)
+                                    : kinds.stored(name.substr(0, slash), name.substr(slash + 1));
 }
 
 }  // namespace
@@ -41,13 +42,15 @@ Storage::~Storage() {
 Result<void> Storage::load() {
   auto rows = database_->load();
   if (!rows) return tl::unexpected(rows.error());
-  const auto names = stored_names();
+  // Definitions first: they say which kinds the other rows may be of.
+  const std::string definitions = stored_name(resource::custom_resource_definition_kind());
+  std::stable_partition(rows->begin(), rows->end(), [&](const Row& row) { return row.kind == definitions; });
   const std::lock_guard lock(mutex_);
   loaded_ = revision_ = given_ = std::max<std::uint64_t>(1, database_->revision());
   for (Row& row : *rows) {
     const std::string title = row.kind + " " + row.key.text() + " in " + database_->file().string();
-    const auto kind = names.find(row.kind);
-    if (kind == names.end()) {
+    const Kind* const kind = kind_named(*kinds_, row.kind);
+    if (kind == nullptr) {
       return fail(Code::kInvalid, title +
                                       " is of a kind that this version does not know; start the version that "
                                       "stored it");
@@ -57,9 +60,10 @@ Result<void> Storage::load() {
     (*document)["metadata"]["resourceVersion"] = std::to_string(row.revision);
     auto object = resource::Object::make(*std::move(document));
     if (!object) return fail(Code::kInvalid, title + " cannot be read: " + describe(object.error()));
-    const Place place{kind->second, row.key};
+    if (resource::is_definition(*kind)) kinds_->put(*object);
+    const Place place{kind, row.key};
     reown(place, nullptr, object->get());
-    table(*kind->second).objects[row.key] = *std::move(object);
+    table(*kind).objects[row.key] = *std::move(object);
   }
   return {};
 }
@@ -134,6 +138,9 @@ void Storage::publish(const Change& change) {
   const auto found = objects.objects.find(key);
   const ObjectPtr before = found == objects.objects.end() ? nullptr : found->second;
   reown(change.place, before.get(), change.erases ? nullptr : change.object.get());
+  if (resource::is_definition(*kind)) {
+    change.erases ? kinds_->erase(key.name) : kinds_->put(change.object);
+  }
   EventType type = EventType::kDeleted;
   if (change.erases) {
     objects.objects.erase(key);

@@ -25,11 +25,10 @@ Verdict judge(const resource::Object& dependent, const FindOwner& find) {
   Verdict verdict;
   bool kept = false;
   for (const resource::OwnerReference& reference : dependent.metadata().owner_references) {
-    const Kind* kind = resource::find_kind(reference.api_version, reference.kind);
-    const ObjectPtr owner = kind == nullptr ? nullptr : find(*kind, reference);
-    const bool there = owner != nullptr && owner->metadata().uid == reference.uid;
-    const bool waits = there && waits_for_dependents(*owner);
-    if (kind == nullptr || (there && !waits)) {
+    const std::optional<ObjectPtr> owner = find(reference);
+    const bool there = owner && *owner != nullptr && (*owner)->metadata().uid == reference.uid;
+    const bool waits = there && waits_for_dependents(**owner);
+    if (!owner || (there && !waits)) {
       kept = true;
     } else {
       verdict.uids.insert(reference.uid);

@@ -40,9 +40,9 @@ struct Verdict {
   bool owner_waits = false;  // for kRemove: an owner waits for this one, and for what this one owns
 };
 
-// `find` returns the object that a reference names, null if there is none; kinds that nobody here knows keep
-// what they own, so for those it is not asked.
-using FindOwner = std::function<ObjectPtr(const Kind&, const resource::OwnerReference&)>;
+// `find` returns the object that a reference names, null if there is none, and nothing for kinds that nobody here
+// knows: those keep what they own.
+using FindOwner = std::function<std::optional<ObjectPtr>(const resource::OwnerReference&)>;
 Verdict judge(const resource::Object& dependent, const FindOwner& find);
 
 // `object` without references to `uids`; without `finalizer`.

@@ -6,6 +6,7 @@
 #include "cluster/store/garbage.h"
 #include "cluster/store/storage.h"
 #include "resource/condition.h"
+#include "resource/definition.h"
 #include "resource/json.h"
 #include "resource/pod.h"
 
@@ -72,8 +73,10 @@ Result<void> admit_bounded(const Kind& kind, Json& document) {
 }
 
 // Whether two documents differ outside metadata and status: what generation counts.
-bool same_spec(const Json& a, const Json& b) {
-  const auto counts = [](const std::string& key) { return key != "metadata" && key != "status"; };
+bool same_spec(const Kind& kind, const Json& a, const Json& b) {
+  const auto counts = [&](const std::string& key) {
+    return key != "metadata" && !(kind.has_status && key == "status");
+  };
   const auto covers = [&](const Json& left, const Json& right) {
     for (const auto& member : left.items()) {
       if (!counts(member.key())) continue;
@@ -103,8 +106,13 @@ void keep_managed_fields(const Json& before, Json& after) {
 
 // The finalizers of an object that is removed: the caller's wish for its dependents takes the place of an
 // earlier one.
-std::vector<std::string> removal_finalizers(const resource::Object& before, const RemoveOptions& options) {
+std::vector<std::string> removal_finalizers(const Kind& kind, const resource::Object& before,
+                                            const RemoveOptions& options) {
   std::vector<std::string> finalizers = before.metadata().finalizers;
+  // A definition waits for the objects of its kind.
+  const bool waits = resource::is_definition(kind) && before.metadata().deletion_timestamp.empty() &&
+                     !has_finalizer(before, resource::kDefinitionFinalizer);
+  if (waits) finalizers.emplace_back(resource::kDefinitionFinalizer);
   if (!options.propagation) return finalizers;
   std::erase_if(finalizers, [](const std::string& finalizer) {
     return finalizer == kForegroundFinalizer || finalizer == kOrphanFinalizer;
@@ -193,7 +201,7 @@ Result<Json> prepare_update(const Kind& kind, const Json& before, Json document)
   keep_managed_fields(old_metadata, metadata);
   metadata.erase("selfLink");
   metadata["resourceVersion"] = old_metadata.at("resourceVersion");
-  if (!same_spec(before, document))
+  if (!same_spec(kind, before, document))
     metadata["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
   return document;
 }
@@ -222,7 +230,7 @@ Removal prepare_removal(const Kind& kind, const resource::Object& before, const 
                         WallTime time) {
   const bool is_namespace = kind.group.empty() && kind.kind == "Namespace";
   const std::int64_t grace_s = grace_of(kind, before, options);
-  const std::vector<std::string> finalizers = removal_finalizers(before, options);
+  const std::vector<std::string> finalizers = removal_finalizers(kind, before, options);
   if (grace_s == 0 && finalizers.empty() && !is_namespace) return {Removal::Step::kErase, nullptr};
 
   auto document = std::make_shared<Json>(before.json());
@@ -240,6 +248,7 @@ Removal prepare_removal(const Kind& kind, const resource::Object& before, const 
   if (finalizers != before.metadata().finalizers) metadata["finalizers"] = finalizers;
   if (finalizers.empty()) metadata.erase("finalizers");
   if (is_namespace) (*document)["status"]["phase"] = "Terminating";
+  if (resource::is_definition(kind)) resource::set_terminating(*document, rfc3339(time));
   return {Removal::Step::kMark, std::move(document)};
 }
 

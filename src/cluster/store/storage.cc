@@ -5,9 +5,12 @@
 
 #include "cluster/store/page.h"
 #include "cluster/store/storage_watch.h"
+#include "resource/custom_kind.h"
 #include "resource/json.h"
 
 namespace tidegate::cluster {
+
+using resource::stored_as;
 
 std::string resource_name(const Kind& kind, std::string_view name) {
   std::string text(kind.plural);
@@ -30,13 +33,13 @@ Storage::Storage(std::size_t history_max, std::unique_ptr<Database> database)
     : history_max_(history_max), database_(std::move(database)) {}
 
 Storage::Table& Storage::table(const Kind& kind) {
-  auto& slot = tables_[&kind];
+  auto& slot = tables_[&stored_as(kind)];
   if (slot == nullptr) slot = std::make_unique<Table>(loaded_);
   return *slot;
 }
 
 ObjectPtr Storage::find_locked(const Kind& kind, const Key& key) const {
-  const auto table = tables_.find(&kind);
+  const auto table = tables_.find(&stored_as(kind));
   if (table == tables_.end()) return nullptr;
   const auto found = table->second->objects.find(key);
   return found == table->second->objects.end() ? nullptr : found->second;
@@ -58,6 +61,15 @@ bool Storage::View::empty(std::string_view namespace_) const {
   });
 }
 
+bool Storage::View::empty(const Kind& kind) const {
+  const Kind* const stored = &stored_as(kind);
+  const bool coming = std::any_of(storage_.pending_.begin(), storage_.pending_.end(), [&](const auto& entry) {
+    return !entry.second->change.erases && entry.first.first == stored;
+  });
+  const auto table = storage_.tables_.find(stored);
+  return !coming && (table == storage_.tables_.end() || table->second->objects.empty());
+}
+
 std::map<Key, ObjectPtr> Storage::state_at(const Table& table, std::uint64_t revision) {
   std::map<Key, ObjectPtr> state = table.objects;
   // Backwards, so that the oldest change after `revision` has the last word.
@@ -77,7 +89,7 @@ Result<List> Storage::list(const Kind& kind, const ListOptions& options) const {
   if (!position) return tl::unexpected(position.error());
   const std::lock_guard lock(mutex_);
   const std::uint64_t revision = *position ? (*position)->revision : revision_;
-  const auto table = tables_.find(&kind);
+  const auto table = tables_.find(&stored_as(kind));
   const std::uint64_t oldest = table == tables_.end() ? loaded_ : table->second->dropped_through;
   if (revision < oldest || revision > revision_) return page_gone();
   if (table == tables_.end()) return List{.items = {}, .revision = revision};
@@ -115,7 +127,7 @@ Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t e
   std::string text;
   if (database_ != nullptr) text = resource::to_text(document);  // not under the lock: it takes a while
   std::unique_lock lock(mutex_);
-  const Place place{&kind, key};
+  const Place place{&stored_as(kind), key};
   wait_until_free(lock, place);
   if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
   document["metadata"]["resourceVersion"] = std::to_string(given_ + 1);
@@ -127,7 +139,7 @@ Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t e
 Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t expected,
                                  const Guard& guard) {
   std::unique_lock lock(mutex_);
-  const Place place{&kind, key};
+  const Place place{&stored_as(kind), key};
   wait_until_free(lock, place);
   if (expected == 0) return not_found(kind, key.name);
   if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());

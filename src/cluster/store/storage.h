@@ -36,6 +36,7 @@
 
 #include "cluster/client.h"
 #include "cluster/store/database.h"
+#include "cluster/store/kind_registry.h"
 
 namespace tidegate::cluster {
 
@@ -49,6 +50,8 @@ class Storage : public std::enable_shared_from_this<Storage> {
     ObjectPtr find(const Kind& kind, const Key& key) const { return storage_.find_locked(kind, key); }
     // Whether a namespace holds nothing and nothing is on its way into it.
     bool empty(std::string_view namespace_) const;
+    // Whether there is no object of a kind and none on its way.
+    bool empty(const Kind& kind) const;
 
    private:
     friend class Storage;
@@ -93,11 +96,16 @@ class Storage : public std::enable_shared_from_this<Storage> {
   std::vector<std::pair<const Kind*, Key>> inside(std::string_view namespace_) const;
   std::vector<ObjectPtr> everything() const;
 
+  // Kinds by what is stored of definitions. Thread: any.
+  const KindRegistry& kinds() const { return *kinds_; }
+  std::shared_ptr<const KindRegistry> share_kinds() const { return kinds_; }
+
  private:
   friend class StorageWatch;
 
   using Place = std::pair<const Kind*, Key>;
 
+  // Kinds are known here as stored_as() says, so that those that come and go have one place.
   struct Table {
     explicit Table(std::uint64_t loaded) : dropped_through(loaded) {}
     std::map<Key, ObjectPtr> objects;
@@ -136,6 +144,7 @@ class Storage : public std::enable_shared_from_this<Storage> {
   static std::map<Key, ObjectPtr> state_at(const Table& table, std::uint64_t revision);
 
   const std::size_t history_max_;
+  const std::shared_ptr<KindRegistry> kinds_ = std::make_shared<KindRegistry>();
   const std::unique_ptr<Database>
       database_;  // the committer's thread only, once that runs; null: memory alone
   mutable std::mutex mutex_;

@@ -8,6 +8,7 @@
 #include "cluster/store/patch.h"
 #include "cluster/store/rules.h"
 #include "resource/asm_mesh_config.h"
+#include "resource/definition.h"
 
 namespace tidegate::cluster {
 namespace {
@@ -17,6 +18,27 @@ constexpr int kAttemptsMax = 100;
 
 const Kind& namespaces() { return *resource::find_kind("v1", "Namespace"); }
 const Kind& pods() { return *resource::find_kind("v1", "Pod"); }
+
+const Kind& definitions() { return *resource::find_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"); }
+
+bool is_marked(const ObjectPtr& object) {
+  return object != nullptr && !object->metadata().deletion_timestamp.empty();
+}
+
+// Null for a kind that is built in.
+template <typename Source>
+ObjectPtr definition_of(const Source& source, const Kind& kind) {
+  const resource::CustomKind* custom = resource::as_custom(kind);
+  return custom == nullptr ? nullptr : source.find(definitions(), {{}, custom->definition_name()});
+}
+
+Result<void> check_served(const Storage::View& view, const Kind& kind) {
+  if (resource::as_custom(kind) == nullptr) return {};
+  const ObjectPtr definition = definition_of(view, kind);
+  if (definition == nullptr) return fail(Code::kNotFound, "the server could not find the requested resource");
+  if (!is_marked(definition)) return {};
+  return fail(Code::kForbidden, "create not allowed while custom resource definition is terminating");
+}
 
 std::string text_of(const Json& metadata, const char* field) {
   const auto found = metadata.find(field);
@@ -78,6 +100,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, co
   if (!storage) return tl::unexpected(storage.error());
   std::unique_ptr<Store> store(new Store(clock, random, options, *std::move(storage)));
   if (auto furnished = store->furnish(); !furnished) return tl::unexpected(furnished.error());
+  store->judge_definitions();
   store->resume();
   return store;
 }
@@ -140,7 +163,7 @@ Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOpti
   const bool generated = key_of(kind, document).name.empty() && document.is_object() &&
                          document.contains("metadata") && document["metadata"].is_object() &&
                          !text_of(document["metadata"], "generateName").empty();
-  auto prepared = prepare_create(kind, std::move(document), new_uid(), clock_.wall());
+  auto prepared = judged(kind, prepare_create(kind, std::move(document), new_uid(), clock_.wall()));
   if (!prepared) return tl::unexpected(prepared.error());
   auto object = place(kind, *std::move(prepared), generated, options.dry_run);
   note(object);  // somebody may have waited for this one before they ended its namespace
@@ -152,6 +175,8 @@ Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOpti
       kind.namespaced ? storage_->find(namespaces(), {{}, (*object)->namespace_()}) : nullptr;
   if (owned) settle({*object});
   if (space != nullptr && !space->metadata().deletion_timestamp.empty()) settle({space});
+  if (resource::is_definition(kind)) judge_definitions();
+  if (const ObjectPtr definition = definition_of(*storage_, kind); is_marked(definition)) settle({definition});
   catch_up();
   return object;
 }
@@ -163,7 +188,7 @@ Result<ObjectPtr> Store::place(const Kind& kind, Json prepared, bool generated, 
     const Key key = key_of(kind, prepared);
     if (auto made = make_namespace(kind, key); !made) return tl::unexpected(made.error());
     const auto space_is_open = [&](const Storage::View& view) -> Result<void> {
-      if (!kind.namespaced) return {};
+      if (auto served = check_served(view, kind); !served || !kind.namespaced) return served;
       const ObjectPtr space = view.find(namespaces(), {{}, key.namespace_});
       if (space == nullptr) return not_found(namespaces(), key.namespace_);
       if (space->metadata().deletion_timestamp.empty()) return {};
@@ -232,7 +257,7 @@ Result<ObjectPtr> Store::update(const Kind& kind, Json document, const WriteOpti
   const auto expected = revision_of(document);
   if (!expected) return tl::unexpected(expected.error());
   return change(kind, key, *expected, options, [&](const resource::Object& before) {
-    return prepare_update(kind, before.json(), document);
+    return judged(kind, prepare_update(kind, before.json(), document));
   });
 }
 
@@ -242,7 +267,7 @@ Result<ObjectPtr> Store::update_status(const Kind& kind, Json document, const Wr
   const auto expected = revision_of(document);
   if (!expected) return tl::unexpected(expected.error());
   return change(kind, key, *expected, options, [&](const resource::Object& before) {
-    return prepare_status(kind, before.json(), document);
+    return judged(kind, prepare_status(kind, before.json(), document));
   });
 }
 
@@ -251,7 +276,7 @@ Result<ObjectPtr> Store::patch(const Kind& kind, const Key& key, PatchType type,
   return change(kind, key, 0, options, [&](const resource::Object& before) -> Result<Json> {
     auto after = patched(kind, key, type, patch, before);
     if (!after) return after;
-    return prepare_update(kind, before.json(), *std::move(after));
+    return judged(kind, prepare_update(kind, before.json(), *std::move(after)));
   });
 }
 
@@ -260,9 +285,11 @@ Result<ObjectPtr> Store::patch_status(const Kind& kind, const Key& key, PatchTyp
   return change(kind, key, 0, options, [&](const resource::Object& before) -> Result<Json> {
     auto after = patched(kind, key, type, patch, before);
     if (!after) return after;
-    return prepare_status(kind, before.json(), *after);
+    return judged(kind, prepare_status(kind, before.json(), *after));
   });
 }
+
+std::shared_ptr<const KindRegistry> Store::kinds() const { return storage_->share_kinds(); }
 
 Result<void> Store::bind(const Key& pod, std::string_view node, const WriteOptions& options) {
   auto bound = change(pods(), pod, 0, options, [&](const resource::Object& before) {

@@ -56,6 +56,9 @@ class Store final : public Client {
   Result<Removed> remove(const Kind& kind, const Key& key, const RemoveOptions& options = {}) override;
   Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) override;
 
+  // The kinds that are served by now, for an API server over this store.
+  std::shared_ptr<const KindRegistry> kinds() const;
+
  private:
   Store(const Clock& clock, Random random, StoreOptions options, std::shared_ptr<Storage> storage);
   // What every cluster has. Errors: kUnavailable.
@@ -92,6 +95,12 @@ class Store final : public Client {
   void orphan_dependents(const resource::Object& owner, Aftermath& after);
   void empty_namespace(const std::string& name, Aftermath& after);
   void finish_namespace(const std::string& name, Aftermath& after);
+  void empty_definition(const resource::Object& definition, Aftermath& after);
+  void finish_definition(const std::string& name, Aftermath& after);
+  // A definition with its status; any other document as it is.
+  Result<Json> judged(const Kind& kind, Result<Json> document) const;
+  void judge_definitions();
+  const Kind& kind_of(const resource::Object& object) const;
   ObjectPtr find_owner(const resource::Object& dependent, const Kind& kind,
                        const resource::OwnerReference& reference) const;
 

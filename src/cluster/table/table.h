@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "resource/custom_kind.h"
 #include "resource/object.h"
 
 namespace tidegate::table {
@@ -38,5 +39,8 @@ struct Options {
 // All objects are of this group and kind.
 Json make(std::string_view group, std::string_view kind, std::span<const ObjectPtr> objects,
           const Options& options);
+
+// All objects are of the kind that has this version: its additionalPrinterColumns.
+Json make(const resource::CustomVersion& version, std::span<const ObjectPtr> objects, const Options& options);
 
 }  // namespace tidegate::table

@@ -58,10 +58,14 @@ class Api(WireTest):
         self.assertIn(says, body["message"])
         return body
 
-    def kubectl(self, *args, stdin=None, fails=False, may_fail=False):
-        done = subprocess.run(
+    def kubectl_all(self, *args, stdin=None):
+        return subprocess.run(
             ["kubectl", *map(str, args)], input=stdin, capture_output=True, text=True, timeout=60,
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig), "HOME": self.folder, "KUBE_EDITOR": "sed -i s/v1x/v2x/"})
+
+    def kubectl(self, *args, stdin=None, fails=False, may_fail=False):
+        """What it wrote: to stdout, or to stderr where it has to fail."""
+        done = self.kubectl_all(*args, stdin=stdin)
         if (done.returncode != 0) != fails and not may_fail:
             raise AssertionError(f"kubectl {args}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stderr if fails else done.stdout

@@ -1,12 +1,11 @@
-#include "cli/show/json_path.h"
+#include "resource/json_path.h"
 
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-namespace tidegate::show {
+namespace tidegate::resource {
 namespace {
 
-using resource::Json;
 using Step = JsonPath::Step;
 using Part = JsonPath::Part;
 using Found = std::vector<const Json*>;
@@ -349,4 +348,4 @@ std::vector<const Json*> JsonPath::find(const Json& root) const {
   return {};
 }
 
-}  // namespace tidegate::show
+}  // namespace tidegate::resource

@@ -19,16 +19,16 @@
 #include "base/result.h"
 #include "resource/object.h"
 
-namespace tidegate::show {
+namespace tidegate::resource {
 
 class JsonPath {
  public:
   // Without any braces the whole text is one expression: ".spec.replicas". Errors: kInvalid, with the place.
   static Result<JsonPath> parse(std::string_view text);
 
-  std::string print(const resource::Json& root) const;
+  std::string print(const Json& root) const;
   // What the first expression finds. The pointers point into `root`.
-  std::vector<const resource::Json*> find(const resource::Json& root) const;
+  std::vector<const Json*> find(const Json& root) const;
 
   struct Step {
     enum class Kind { kField, kDescend, kAll, kSlice, kFilter };
@@ -52,4 +52,4 @@ class JsonPath {
   std::vector<Part> parts_;
 };
 
-}  // namespace tidegate::show
+}  // namespace tidegate::resource
