@@ -72,7 +72,9 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
     load[i] = std::max(queue[i] + running[i], in_flight[i]);
     adapter[i] = f.adapter;
     prefix[i] = static_cast<float>(f.prefix_bytes);
-    prefill[i] = static_cast<float>(f.prefill_bytes + prompt_bytes - std::min(f.prefix_bytes, prompt_bytes));
+    // Signed, as that turns into a float in one instruction.
+    prefill[i] = static_cast<float>(
+        static_cast<std::int64_t>(f.prefill_bytes + prompt_bytes - std::min(f.prefix_bytes, prompt_bytes)));
     prefill_total += prefill[i];
     session[i] = f.session ? 1 : 0;
     prefix_most = std::max(prefix_most, f.prefix_bytes);

@@ -101,18 +101,10 @@ void PrefixSlot::forget() {
   if (index_ != nullptr) index_->forget(id_);
 }
 
-void PrefixMatch::clear() {
+void PrefixMatch::begin(std::size_t ids) {
   for (const PrefixId id : found_) blocks_[id] = 0;
   found_.clear();
-}
-
-// The endpoint holds this block: it counts if it held all before it.
-bool PrefixMatch::extend(PrefixId id, std::size_t block) {
-  if (id >= blocks_.size()) blocks_.resize(id + std::size_t{1});
-  if (blocks_[id] != block) return false;
-  if (block == 0) found_.push_back(id);
-  blocks_[id] = static_cast<std::uint16_t>(block + 1);
-  return true;
+  if (blocks_.size() < ids) blocks_.resize(ids);
 }
 
 PrefixIndex::PrefixIndex(std::size_t blocks_max)
@@ -131,8 +123,8 @@ PrefixSlot PrefixIndex::add() {
   if (!free_.empty()) {
     id = free_.back();
     free_.pop_back();
-  } else if (slots_used_ < kEndpointsMax) {
-    id = static_cast<PrefixId>(slots_used_++);
+  } else if (slots_used_.load(std::memory_order_relaxed) < kEndpointsMax) {
+    id = static_cast<PrefixId>(slots_used_.fetch_add(1, std::memory_order_relaxed));
     endpoints_[id] = std::make_unique<Endpoint>();
   } else {
     return {};
@@ -166,15 +158,18 @@ bool PrefixIndex::holds(PrefixId id, std::uint16_t epoch) const {
 }
 
 void PrefixIndex::match(const PromptKeys& keys, PrefixMatch& match) const {
-  match.clear();
-  for (std::size_t block = 0; block < keys.size(); ++block) {
-    bool any = false;
+  std::size_t left = slots_used_.load(std::memory_order_relaxed);  // that hold all blocks so far
+  match.begin(left);
+  for (std::size_t block = 0; block < keys.size() && left > 0; ++block) {
+    std::size_t held = 0;
     Shard& shard = shards_[keys.key(block) >> 58];
     const std::lock_guard lock(shard.lock());
     shard.visit(keys.key(block), [&](const Holder& holder) {
-      if (holds(holder.id, holder.epoch) && match.extend(holder.id, block)) any = true;
+      if (!match.reaches(holder.id, block) || !holds(holder.id, holder.epoch)) return true;
+      match.extend(holder.id, block);
+      return ++held < left;  // nobody else can
     });
-    if (!any) return;
+    left = held;
   }
 }
 

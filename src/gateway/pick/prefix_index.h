@@ -67,14 +67,20 @@ class PrefixSlot {
 // What match() found. Reused from request to request.
 class PrefixMatch {
  public:
-  void clear();
   bool any() const { return !found_.empty(); }
   std::size_t blocks(PrefixId id) const { return id < blocks_.size() ? blocks_[id] : 0; }
   std::uint32_t bytes(const PromptKeys& keys, PrefixId id) const { return keys.bytes(blocks(id)); }
 
  private:
   friend class PrefixIndex;
-  bool extend(PrefixId id, std::size_t block);
+  // For ids below `ids`.
+  void begin(std::size_t ids);
+  // Whether it holds all blocks before this one. False for ids that begin() was not told of.
+  bool reaches(PrefixId id, std::size_t block) const { return id < blocks_.size() && blocks_[id] == block; }
+  void extend(PrefixId id, std::size_t block) {
+    if (block == 0) found_.push_back(id);
+    blocks_[id] = static_cast<std::uint16_t>(block + 1);
+  }
 
   std::vector<std::uint16_t> blocks_;  // by id
   std::vector<PrefixId> found_;        // those above 0
@@ -118,7 +124,7 @@ class PrefixIndex {
   std::unique_ptr<std::unique_ptr<Endpoint>[]> endpoints_;
   mutable std::mutex slots_mutex_;
   std::vector<PrefixId> free_;
-  std::uint32_t slots_used_ = 0;
+  std::atomic<std::uint32_t> slots_used_{0};  // written under slots_mutex_
   std::atomic<std::uint32_t> endpoints_now_{0};
 };
 

@@ -45,16 +45,16 @@ class alignas(64) PrefixShard {
   SpinLock& lock() { return lock_; }
   void set_blocks_max(std::size_t blocks);
 
-  // Calls visit(holder) for each holder of the block. False if it is not known.
+  // Calls visit(holder) for each holder of the block until it returns false.
   template <typename Visit>
-  bool visit(std::uint64_t key, Visit visit) const {
+  void visit(std::uint64_t key, Visit visit) const {
     const Block* const block = find(key);
-    if (block == nullptr) return false;
-    visit(block->first);
+    if (block == nullptr || !visit(block->first)) return;
     for (std::uint32_t at = block->more; at != 0; at = chunks_[at].next) {
-      for (const Holder& holder : chunks_[at].holders) visit(holder);
+      for (const Holder& holder : chunks_[at].holders) {
+        if (!visit(holder)) return;
+      }
     }
-    return true;
   }
 
   enum class Stamped : std::uint8_t { kNew, kMoved, kFull };

@@ -71,10 +71,11 @@ class Residency {
   std::uint32_t resident_count() const;
 
  private:
+  // First, so that it shares a cache line with the slots that are used.
+  std::atomic<std::uint32_t> slots_{kDefaultAdapterSlots};
   // (adapter << 32) | stamp; 0 is an empty slot. The stamp is in milliseconds and wraps after 49 days:
   // compared by difference.
   std::array<std::atomic<std::uint64_t>, kSlotsMax> slot_{};
-  std::atomic<std::uint32_t> slots_{kDefaultAdapterSlots};
 };
 
 }  // namespace tidegate::pick
