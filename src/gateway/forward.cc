@@ -282,6 +282,7 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
       const bool stale = answer.connection->used_before() && !answer.connection->answered();
       if (stale && head.error().code == Code::kUnavailable && !fresh_only && !walk.client_gone) {
         fresh_only = true;
+        walk.sent_on.reset();  // if there is no new connection, nothing was sent
         continue;
       }
       co_return tl::unexpected(head.error());

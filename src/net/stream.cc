@@ -407,17 +407,20 @@ Stream Stream::adopt(Loop& loop, int fd, const Address& peer) {
   return Stream(std::move(state));
 }
 
-// A peer that went without a word (its machine lost power) is noticed within a minute, even on a connection
-// where it is the peer's turn to speak: a watch.
+// A peer that went without a word (its machine lost power, the link was cut) is noticed within a minute, even
+// on a connection where it is the peer's turn to speak: a watch. What was sent and is not acknowledged by
+// then is given up earlier, so that it can be sent elsewhere; Linux alone would try for a quarter of an hour.
 static void notice_silent_peers(int fd) {
   const int on = 1;
   const int idle_s = 30;
   const int interval_s = 10;
   const int probes = 3;
+  const unsigned unacknowledged_ms = 30'000;
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
 Task<Result<Stream>> Stream::connect(Loop& loop, Address peer, TimePoint deadline) {

@@ -37,6 +37,7 @@ struct Fleet::Watched {
   std::uint32_t failures_in_row = 0;
   std::uint64_t scrapes_failed = 0;
   bool has_page = true;
+  bool connected = false;  // the latest scrape got that far
   std::shared_ptr<const dialect::AdapterWords> words;
   dialect::Engine declared = dialect::Engine::kUnknown;
   dialect::Engine seen = dialect::Engine::kUnknown;  // on its pages, or in its list of models
@@ -184,6 +185,7 @@ net::Task<bool> Fleet::scrape(Watched& watched) {
 void Fleet::take_out(Watched& watched, const Error& why) {
   Live& live = *watched.live;
   const bool was_healthy = live.failed(loop_.now());
+  if (!watched.connected) live.set_unreachable();
   if (live.note_trouble(why.message))
     log::warning("fleet", "endpoint is out", {{"endpoint", live.key()}, {"why", why.message}});
   if (!was_healthy && watched.failures_in_row != kFailuresUntilOut) return;
@@ -238,10 +240,12 @@ net::Task<Result<int>> Fleet::fetch_once(Watched& watched, std::string_view path
   const net::Address address = watched.live->address();
   if (watched.connection && !watched.connection->reusable()) watched.connection.reset();
   if (!watched.connection) {
+    watched.connected = false;
     Result<net::Stream> stream =
         co_await upstream::open_stream(loop_, address, watched.live->secured(), deadline);
     if (!stream) co_return tl::unexpected(stream.error());
     watched.connection = std::make_unique<upstream::Connection>(buffers_, head_limits_, *std::move(stream));
+    watched.connected = true;
   }
   upstream::Connection& connection = *watched.connection;
   connection.set_deadline(deadline);

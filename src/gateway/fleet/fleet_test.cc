@@ -102,5 +102,17 @@ TEST(Live, ComesBackForATryAfterAPauseThatGrows) {
   EXPECT_TRUE(live.facts(pick::kNoAdapter, now).healthy);
 }
 
+TEST(Live, OneThatScrapesCannotReachIsNotTriedByTime) {
+  Live live("k", *net::Address::parse("127.0.0.1:1"), 4);
+  const TimePoint now{std::chrono::hours(1)};
+  live.failed(now);
+  live.set_unreachable();
+  EXPECT_FALSE(live.facts(pick::kNoAdapter, now + std::chrono::minutes(10)).healthy);
+  EXPECT_TRUE(live.answered());
+  EXPECT_TRUE(live.facts(pick::kNoAdapter, now).healthy);
+  live.failed(now);
+  EXPECT_TRUE(live.facts(pick::kNoAdapter, now + milliseconds(500)).healthy) << "that was another failure";
+}
+
 }  // namespace
 }  // namespace tidegate::fleet

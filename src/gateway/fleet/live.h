@@ -3,7 +3,8 @@
 //
 // Health is learned from traffic as much as from probes. A connection that is refused or breaks before an
 // answer takes the endpoint out at once; a scrape that succeeds brings it back. Where nothing scrapes (a
-// Service), it may be tried again after a pause that doubles with each failure.
+// Service), or only the page is broken, it may be tried again after a pause that doubles with each failure.
+// One that scrapes cannot even connect to is not: a request would find the same.
 //
 // Thread: any, wait-free, unless a member says otherwise.
 
@@ -83,7 +84,7 @@ class Live {
   // The same into a place of the picker's list; `tried` and `prefix_bytes` stay.
   void observe(pick::AdapterId adapter, TimePoint now, pick::EndpointFacts& facts) const {
     cell_.observe(adapter, now, facts);
-    if (!facts.healthy)
+    if (!facts.healthy && !unreachable_.load(std::memory_order_relaxed))
       facts.healthy = now.time_since_epoch().count() >= retry_at_ns_.load(std::memory_order_relaxed);
     facts.ejected = breaker_.blocks(now) || cell_.hangs(now, guard_.hang);
   }
@@ -104,10 +105,13 @@ class Live {
     cell_.set_healthy(false);
     return was_healthy;
   }
+  // Scrapes go on and cannot connect; only one that succeeds, or an answer, brings it back.
+  void set_unreachable() { unreachable_.store(true, std::memory_order_relaxed); }
   // It answered. True if it was unhealthy until now.
   bool answered() {
     if (cell_.healthy()) return false;
     failures_.store(0, std::memory_order_relaxed);
+    unreachable_.store(false, std::memory_order_relaxed);
     cell_.set_healthy(true);
     note_trouble({});
     return true;
@@ -143,6 +147,7 @@ class Live {
   flow::Gate gate_;
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};
+  std::atomic<bool> unreachable_{false};
   mutable std::mutex trouble_mutex_;
   std::string trouble_;  // guarded by trouble_mutex_
 };

@@ -112,9 +112,9 @@ def polite(request, reply):
 
 
 class FakeEngine:
-    def __init__(self, script=polite):
+    def __init__(self, script=polite, host=None):
         number = next(_addresses)
-        self.host = f"127.66.{number // 250}.{number % 250 + 1}"
+        self.host = host or f"127.66.{number // 250}.{number % 250 + 1}"
         self.port = free_port(self.host)
         self.script = script
         self.tls = None  # an ssl.SSLContext to speak TLS with

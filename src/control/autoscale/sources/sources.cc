@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
@@ -62,6 +63,15 @@ Accepts about_object(const MetricSpec& metric, const std::string& namespace_) {
     }
     return false;
   };
+}
+
+bool is_restarting(const resource::Object& pod) {
+  const resource::Json* statuses = resource::find_array(pod.json(), "status.containerStatuses");
+  return statuses != nullptr &&
+         std::any_of(statuses->begin(), statuses->end(), [](const resource::Json& status) {
+           return !resource::text(status, "state.waiting.reason").empty() ||
+                  !resource::text(status, "state.terminated.reason").empty();
+         });
 }
 
 double sum_where(const Page& page, std::string_view name, const std::function<bool(const Labels&)>& counts) {
@@ -279,6 +289,7 @@ DemandReading Sources::read_demand(const Subject& subject, const Pace& pace, Wal
   }
   Learned& learned = learned_[subject.key];
   bool any_engine = false;
+  bool silent = false;  // a pod that should speak if engines like it do
   for (const ObjectPtr& pod : subject.pods) {
     const std::string ip = resource::text(pod->json(), "status.podIP");
     if (ip.empty()) continue;
@@ -309,11 +320,19 @@ DemandReading Sources::read_demand(const Subject& subject, const Pace& pace, Wal
       }
     } else if (gateways.empty() && resource::condition_is_true(pod->json(), "Ready")) {
       demand.partial = true;
+    } else if (learned.seen.contains(pod->name()) && !is_restarting(*pod)) {
+      // It spoke before: a link is down. Others may load it, and what its node is thought to be says nothing.
+      demand.partial = true;
+    } else if (resource::condition_is_true(pod->json(), "Ready")) {
+      silent = true;
     }
     demand.in_flight += std::max(ours, theirs);
   }
-  std::erase_if(learned.seen,
-                [&](const auto& entry) { return entry.second + std::chrono::minutes(5) < now; });
+  std::erase_if(learned.seen, [&](const auto& entry) {
+    return std::none_of(subject.pods.begin(), subject.pods.end(),
+                        [&](const ObjectPtr& pod) { return pod->name() == entry.first; });
+  });
+  demand.partial = demand.partial || (silent && any_engine);
   demand.capacity = learned.model.capacity();
   if (gateways.empty() && !any_engine) {
     demand.error = error.empty() ? "neither a gateway nor an engine says how many requests there are" : error;
