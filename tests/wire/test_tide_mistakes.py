@@ -112,3 +112,32 @@ class TideMistakes(WireTest):
         self.told(("pods", "-l", "app=large"), "FailedScheduling", "Insufficient nvidia.com/gpu", "NotTriggerScaleUp")
         self.told(("nodepool", "gpu-v100-elastic"), "LargerThanTemplate", "requests 2 nvidia.com/gpu and a machine of pool",
                   "gpu-v100-elastic has 1")
+
+    def test_numbers_that_cannot_be(self):
+        pool = ("apiVersion: tidegate.dev/v1alpha1\nkind: NodePool\nmetadata: {{name: bad}}\n"
+                "spec: {{provider: {provider}, min: {min}, max: {max}, capacity: {{cpu: 8, memory: 32Gi}}{more}}}\n")
+        for change, why in (({"min": 4}, "spec.min is 4 and max is 3; use a min of at most max"),
+                            ({"min": -1}, "spec.min is -1"), ({"max": -3}, "spec.max is -3"),
+                            ({"provider": "cloud"}, 'spec.provider is "cloud"'),
+                            ({"more": ", pricePerHour: -1"}, "spec.pricePerHour is -1"),
+                            ({"provider": "externalgrpc"}, "spec.externalgrpc is missing")):
+            self.assertIn(why, self.apply(pool.format(**{"provider": "local", "min": 0, "max": 3, "more": "", **change}), status=1))
+        service = ("apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {{name: bad}}\n"
+                   "spec: {{predictor: {{minReplicas: {min}, maxReplicas: {max}, scaleMetric: concurrency, scaleTarget: {target}, "
+                   "containers: [{{name: kserve-container, image: vllm}}]}}}}\n")
+        for change, why in (({"min": 4}, "minReplicas"), ({"target": 0}, "scaleTarget"), ({"target": -2}, "scaleTarget")):
+            self.assertIn(why, self.apply(service.format(**{"min": 1, "max": 3, "target": 5, **change}), status=1))
+        self.assertEqual([p["metadata"]["name"] for p in json.loads(self.tidegate("get", "nodepools", "-o", "json"))["items"]
+                          if p["metadata"]["name"] == "bad"], [])
+
+    def test_what_is_named_and_not_there(self):
+        self.apply(AUTOSCALER.format(name="alone", min=1, max=3, metric="m", target=5))
+        self.told(("hpa", "alone"), "AbleToScale", "FailedGetScale", "not found")
+        self.tidegate("serve", "kserve", "--name=claimless", "--image=vllm:0.4.1", "--gpus=1", "--data=no-such-claim:/mnt/models",
+                      "vllm serve /mnt/models --port 8080")
+        self.told(("pods",), "FailedMount", 'persistentvolumeclaim "no-such-claim" not found')
+        # A policy whose only unit has no node, and is required.
+        self.apply(POLICY.format(name="nowhere", app="lost").replace("gpu-v100-edge", "no-such-pool") + "  strategy: required\n")
+        self.apply(POD.format(name="lost", gpus=1))
+        self.told(("pods", "-l", "app=lost"), "FailedScheduling", "were in no unit of ResourcePolicy nowhere", "NotTriggerScaleUp",
+                  "in a later unit of the pod's ResourcePolicy or in none")

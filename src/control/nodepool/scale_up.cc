@@ -140,7 +140,7 @@ class Expansion {
       const placement::Why why = filter.check(trial);
       const auto words = filter.reasons(trial, why);
       for (const std::string& reason : words) ++reasons[reason];
-      if (words.empty()) ++reasons["node(s) were in a later unit of the pod's ResourcePolicy"];
+      if (words.empty()) ++reasons["node(s) were in a later unit of the pod's ResourcePolicy or in none"];
     }
     board_.drop_node(kTrial);
     if (placement.node != kTrial) return {};
