@@ -200,7 +200,7 @@ net::Task<void> Fleet::read_models(Watched& watched) {
   if (watched.gone || !status || *status != 200) co_return;
   Result<std::vector<dialect::ServedModel>> models = dialect::read_models(watched.page);
   if (!models) co_return;
-  if (watched.seen == dialect::Engine::kUnknown && !models->empty())
+  if (!watched.has_page && !models->empty())  // another one may have come to the address
     watched.seen = dialect::engine_of_owner(models->front().owner);
   std::vector<dialect::LoraFile> files;
   if (watched.engine() == dialect::Engine::kLlamaCpp) {
