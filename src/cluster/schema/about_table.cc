@@ -274,6 +274,16 @@ ResourcePolicy.spec.selector | Labels of the pods it is for.
 ResourcePolicy.spec.strategy | prefer: the units in their order.
 ResourcePolicy.spec.units | Groups of nodes in the order in which they are filled.
 NodePool | Machines of one kind that can be started and given back.
+NodePool.spec.capacity | What one machine has. Left out with externalgrpc: as the service's template says.
+NodePool.spec.provider | static: they exist. local: this home plays them. exec: a program of yours. externalgrpc: a service.
+NodePool.spec.pricePerHour | Of one machine.
+NodePool.spec.externalgrpc.address | host:port of the service.
+NodePool.spec.externalgrpc.cacert | PEM file of its authorities.
+NodePool.spec.externalgrpc.cert | PEM file that shows who we are; with key.
+NodePool.spec.externalgrpc.key | PEM file of cert's key.
+NodePool.spec.externalgrpc.nodeGroup | Which of its node groups; the pool's name unless set.
+NodePool.spec.externalgrpc.refresh | Between two readings of its groups; 10s.
+NodePool.spec.externalgrpc.timeout | Of one call; 5s.
 NodePool.spec.externalgrpc | The service that speaks cluster-autoscaler's external gRPC protocol, and the node group there.
 )about";
 }

@@ -334,12 +334,30 @@ class Follow {
   bool failed_ = false;
 };
 
+// The pool before this one that means the same node group; empty if there is none. Both would count its
+// machines.
+std::string rival(const State& state, const Pool& pool) {
+  for (const Pool& other : state.pools) {
+    if (other.spec.provider == resource::PoolProvider::kExternalGrpc && other.name < pool.name &&
+        other.spec.external_grpc.address == pool.spec.external_grpc.address &&
+        other.spec.external_grpc.node_group == pool.spec.external_grpc.node_group)
+      return other.name;
+  }
+  return {};
+}
+
 }  // namespace
 
 void follow_provider(State& state, Pool& pool, Plan& plan, WallTime now) {
-  static const View kNothing;
-  const auto found = state.external.find(pool.name);
-  Follow(state, pool, found == state.external.end() ? kNothing : found->second, plan, now).run();
+  View view;
+  if (const std::string other = rival(state, pool); !other.empty()) {
+    view.failed = now;
+    view.error = "pool " + other + " has the node group " + pool.spec.external_grpc.node_group +
+                 " already; name another one, or delete one of the pools";
+  } else if (const auto found = state.external.find(pool.name); found != state.external.end()) {
+    view = found->second;
+  }
+  Follow(state, pool, view, plan, now).run();
 }
 
 bool unheard(const State& state) {

@@ -285,6 +285,21 @@ TEST(External, ANodeThatHasJoinedWithoutThePoolsLabelsIsStillComing) {
   EXPECT_EQ(play.asked, 1);
 }
 
+TEST(External, TwoPoolsOfOneNodeGroupAreNotBothBelieved) {
+  Play play;
+  play.state.pools.push_back(pool("cloud-too", 1, PoolProvider::kExternalGrpc));
+  for (Pool& each : play.state.pools) each.spec.external_grpc.node_group = "gpu";
+  play.view().group.target = 1;
+  play.view().group.instances = {{"x://1", InstanceState::kRunning, {}}};
+  play.hear();
+  play.state.external["cloud-too"] = play.view();
+  play.round();
+  EXPECT_EQ(play.cloud().machines.size(), 1u);
+  EXPECT_TRUE(play.state.pools[1].machines.empty());
+  EXPECT_NE(play.state.pools[1].provider_error.find("pool cloud has the node group gpu already"),
+            std::string::npos);
+}
+
 TEST(External, TheTemplateSaysWhatAMachineHas) {
   Play play;
   play.cloud().spec.capacity.clear();
