@@ -17,8 +17,8 @@
 namespace tidegate::ops {
 namespace {
 
-constexpr std::size_t kLanes = 16, kWidest = 7;
-constexpr std::size_t rows_beside(std::size_t inputs) { return inputs == 4 ? 6 : 4; }
+constexpr std::size_t kLanes = 16, kWidest = 8;
+constexpr std::size_t rows_beside(std::size_t inputs) { return inputs == 4 ? 6 : inputs == 8 ? 3 : 4; }
 
 struct Vec {
   __m512 v;

@@ -72,15 +72,28 @@ inline Vec load_part(const typename As::Type* p, std::size_t count) {
 template <typename As, std::size_t R, std::size_t C>
 inline void accumulate(const typename As::Type* w, std::size_t w_stride, const float* x, std::size_t x_stride,
                        std::size_t count, std::size_t ahead, Vec (&acc)[R][C]) {
+  // What waits in registers is the shorter side: rows beside many inputs, inputs beside many rows.
   const auto step = [&](std::size_t k) {
-    Vec inputs[C];
-    TG_UNROLL
-    for (std::size_t c = 0; c < C; ++c) inputs[c] = load(x + c * x_stride + k);
-    TG_UNROLL
-    for (std::size_t r = 0; r < R; ++r) {
-      const Vec row = As::load_vec(w + r * w_stride + k);
+    if constexpr (C > R) {
+      Vec rows[R];
       TG_UNROLL
-      for (std::size_t c = 0; c < C; ++c) acc[r][c] = fma(row, inputs[c], acc[r][c]);
+      for (std::size_t r = 0; r < R; ++r) rows[r] = As::load_vec(w + r * w_stride + k);
+      TG_UNROLL
+      for (std::size_t c = 0; c < C; ++c) {
+        const Vec input = load(x + c * x_stride + k);
+        TG_UNROLL
+        for (std::size_t r = 0; r < R; ++r) acc[r][c] = fma(rows[r], input, acc[r][c]);
+      }
+    } else {
+      Vec inputs[C];
+      TG_UNROLL
+      for (std::size_t c = 0; c < C; ++c) inputs[c] = load(x + c * x_stride + k);
+      TG_UNROLL
+      for (std::size_t r = 0; r < R; ++r) {
+        const Vec row = As::load_vec(w + r * w_stride + k);
+        TG_UNROLL
+        for (std::size_t c = 0; c < C; ++c) acc[r][c] = fma(row, inputs[c], acc[r][c]);
+      }
     }
   };
   std::size_t k = 0;
@@ -145,8 +158,12 @@ inline void tile(const typename As::Type* w, std::size_t w_stride, const float* 
 constexpr std::size_t kBlockRows = 48, kBlockBytes = std::size_t{256} << 10, kChunk = 512;
 // Blocks are multiples of this many rows, and so of all that rows_beside() gives.
 constexpr std::size_t kRowsUnit = 12;
-// How many rows ahead weights are asked for.
+// How many rows ahead weights are asked for, at most. Of few rows it is a quarter, so that the matrices of an
+// adapter, which no other rows follow, are asked for themselves.
 constexpr std::size_t kAheadRows = 16;
+inline std::size_t ahead_rows(std::size_t rows) {
+  return rows < 16 ? 4 : rows / 4 < kAheadRows ? rows / 4 : kAheadRows;
+}
 
 // The weight rows [begin, end), at most kBlockRows, by C inputs.
 template <typename As, std::size_t C>
@@ -187,11 +204,12 @@ inline void blocks(const Matrix& w, std::size_t begin, std::size_t end, const fl
   const std::size_t row_bytes = w.columns * sizeof(typename As::Type);
   std::size_t rows = kBlockBytes / row_bytes / kRowsUnit * kRowsUnit;
   rows = rows < kRowsUnit ? kRowsUnit : rows > kBlockRows ? kBlockRows : rows;
+  const std::size_t far = ahead_rows(end - begin) < rows ? ahead_rows(end - begin) : rows;
   for (std::size_t n = begin; n < end; n += rows) {
     const std::size_t to = end - n < rows ? end : n + rows;
     for (std::size_t part = 0; part < parts; ++part) {
       const std::size_t first = part * count / parts, c = (part + 1) * count / parts - first;
-      const std::size_t ahead = part > 0 ? 0 : (rows < kAheadRows ? rows : kAheadRows) * row_bytes;
+      const std::size_t ahead = part > 0 ? 0 : far * row_bytes;
       block_of<As>(c, w, n, to, x + first * x_stride, x_stride, y + first * y_stride, y_stride, ahead, sums);
     }
   }
@@ -228,10 +246,27 @@ void multiply(const Matrix& w, std::size_t begin, std::size_t end, const float* 
   }
 }
 
+// How far ahead add_outer() asks for what it reads, in bytes of each of its many short runs.
+constexpr std::size_t kOuterAhead = 256;
+
 template <typename As>
 inline void add_outer_as(const typename As::Type* b, std::size_t columns, std::size_t rank, const float* x,
                          std::size_t begin, std::size_t end, float* y) {
+  constexpr std::size_t kVecs = 2;  // of bf16 a whole line of memory
   std::size_t n = begin;
+  for (; n + kVecs * kLanes <= end; n += kVecs * kLanes) {
+    Vec acc[kVecs];
+    for (Vec& v : acc) v = zero();
+    for (std::size_t j = 0; j < rank; ++j) {
+      const auto* at = b + j * columns + n;
+      __builtin_prefetch(reinterpret_cast<const char*>(at) + kOuterAhead, 0, 3);
+      const Vec factor = broadcast(x[j]);
+      TG_UNROLL
+      for (std::size_t i = 0; i < kVecs; ++i) acc[i] = fma(As::load_vec(at + i * kLanes), factor, acc[i]);
+    }
+    TG_UNROLL
+    for (std::size_t i = 0; i < kVecs; ++i) store(y + n + i * kLanes, add(load(y + n + i * kLanes), acc[i]));
+  }
   for (; n + kLanes <= end; n += kLanes) {
     Vec acc = zero();
     for (std::size_t j = 0; j < rank; ++j) acc = fma(As::load_vec(b + j * columns + n), broadcast(x[j]), acc);
