@@ -258,6 +258,21 @@ net::Task<bool> read_whole(Answer& answer) {
   co_return false;
 }
 
+bool asks_for_adapter(const Walk& walk, const fleet::Live& live) {
+  const dialect::AdapterWords* const words = walk.live->words_of(live);
+  const auto* const found = words ? words->find(walk.target_model()) : nullptr;
+  return found && found->is_adapter;
+}
+
+// Of an answer that another endpoint may make good: what is told if there is none.
+Error of_refusal(const Walk& walk, const fleet::Live& live, const Answer& answer) {
+  if (answer.lacks_model) {
+    return {Code::kNotFound, "model",
+            "the model `" + std::string(walk.target_model()) + "` is not loaded where it was listed"};
+  }
+  return {Code::kUnavailable, "", "endpoint " + live.address_text() + " answered 503"};
+}
+
 // One endpoint, until it answers or fails.
 net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
   Tools& tools = walk.tools;
@@ -288,8 +303,10 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
       co_return tl::unexpected(head.error());
     }
     answer.head = *head;
-    if (answer.head->status != 400 || !answer.injected.any()) co_return Result<void>();
+    const bool may_lack = asks_for_adapter(walk, live);
+    if (answer.head->status != 400 || !(answer.injected.any() || may_lack)) co_return Result<void>();
     if (!co_await read_whole(answer)) co_return Result<void>();
+    answer.lacks_model = may_lack && dialect::says_not_loaded(answer.read_already);
     const dialect::EngineTraits learned =
         dialect::learn_from_refusal(traits, answer.injected, answer.head->status, answer.read_already);
     if (learned == traits) co_return Result<void>();
@@ -386,14 +403,15 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     const std::uint32_t retries = endpoints_max > 0 ? endpoints_max - 1 : tools.config.retries;
     const bool may_retry = walk.retries < retries && tried.count < tried.who.size();
     if (answered) {
-      const bool elsewhere =
-          answer.head->status == 503 && may_retry && tried.count < walk.live->endpoints.size();
+      const bool elsewhere = (answer.head->status == 503 || answer.lacks_model) && may_retry &&
+                             tried.count < walk.live->endpoints.size();
       if (!elsewhere) {
         live->answered();
         co_return Result<void>();
       }
+      last = of_refusal(walk, *live, answer);
+      tools.probe.retry(answer.lacks_model ? "not-loaded" : "503");
       answer = Answer();
-      tools.probe.retry("503");
     } else {
       const bool connected = walk.sent_on.has_value();
       walk.flags = flags_of(answered.error(), connected);

@@ -197,6 +197,7 @@ struct Answer {
   Dispatch dispatch;
   dialect::Injected injected;  // what was asked for beyond the client's wishes
   std::string read_already;    // of its body, when it had to be looked at
+  bool lacks_model = false;    // so its engine says
   bool body_complete = false;  // nothing of it remains in the connection
 };
 

@@ -20,6 +20,8 @@ class Sglang(FakeEngine):
     """Looks at lora_path alone; any model's name will do."""
 
     def __init__(self, adapters):
+        self.lost = []  # listed, and gone since
+        self.busy = False
         super().__init__(self.answer)
         self.adapters = adapters
 
@@ -33,6 +35,11 @@ class Sglang(FakeEngine):
 
     def answer(self, request, reply):
         path = request.json().get("lora_path")
+        if path in self.lost:
+            return reply.json({"object": "error", "message": "The following requested LoRA adapters are not loaded: "
+                               f"{{'{path}'}}\nLoaded adapters: set().", "type": "BadRequestError", "code": 400}, status="400 Bad Request")
+        if self.busy:
+            return reply.json({"object": "error", "message": "The request queue is full.", "code": 503}, status="503 Service Unavailable")
         reply.json({**completion(request.json()["model"]), "served": path or "base"})
 
 
@@ -98,6 +105,32 @@ class Dialects(WireTest):
         self.assertTrue(one.requests)
         both.stop()
         eventually(lambda: gateway.completion("sql-lora").status == 503, "nobody to have the adapter")
+
+    def test_an_adapter_that_was_lost_is_asked_for_elsewhere(self):
+        first, second, third = self.other(Sglang(["sql-lora"])), self.other(Sglang(["sql-lora"])), self.other(Sglang(["tweet"]))
+        gateway = self.gateway(manifests.canary([first, second, third], {"sql-lora": 1}))
+        self.lists(gateway, "sql-lora", "tweet")
+        eventually(lambda: len(gateway.stats("/endpoints").body.decode().split('"sglang"')) == 4, "all to be known")
+        self.served(gateway, "sql-lora")
+        if second.requests:  # the one that it was loaded on is asked first
+            first, second = second, first
+        first.lost = ["sql-lora"]
+        asked = len(first.requests)
+
+        def asked_in_vain():
+            self.assertEqual(self.served(gateway, "sql-lora"), "sql-lora")
+            return len(first.requests) > asked
+        eventually(asked_in_vain, "the one that lost it to be asked")
+        self.assertTrue(second.requests)
+        second.lost = ["sql-lora"]
+        answer = gateway.completion("sql-lora")
+        self.assertIn(answer.status, (400, 404))  # by the retries that were left
+        self.assertIn("not loaded", str(answer.body))
+        first.lost = second.lost = []
+        first.busy = second.busy = True  # and the third is nobody to go to
+        eventually(lambda: gateway.completion("sql-lora").status == 503, "the engines' word")
+        self.assertTrue(gateway.completion("sql-lora").body)
+        self.assertNotIn("sql-lora", [request.json()["model"] for request in third.requests])
 
     def test_llama_cpp_is_told_the_adapters_number(self):
         engine = self.other(LlamaCpp(["sql-lora", "tweet"]))
