@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kEventsPerRound = 256;
 // More than these do not wait for each other: the first should not be late because of the last.
-constexpr std::size_t kTogether = 32;
+constexpr std::size_t kTogether = 64;
 constexpr Duration kLongestWait = std::chrono::minutes(1);
 
 }  // namespace

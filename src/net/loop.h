@@ -4,7 +4,7 @@
 // happens in one round, in order: posted work, timers that are due, resumed coroutines, then descriptor
 // events.
 //
-// A round goes in three steps, for as many as 32 descriptors at a time: all that has come is received, then
+// A round goes in three steps, for as many as 64 descriptors at a time: all that has come is received, then
 // delivered to the coroutines that wait for it, then what these want to send goes to the kernel together
 // (received, send_later). Each step's code, ours or the kernel's, stays in the processor's cache; and a
 // reader on another core is woken by the first bytes and finds the rest before it sleeps again. Either is
