@@ -117,7 +117,7 @@ void refuse_new_selector(const Json& before, const Json& after, std::vector<Erro
   const auto old_workload = read_view(before, read);
   const auto new_workload = read_view(after, read);
   if (!old_workload || !new_workload || old_workload->selector == new_workload->selector) return;
-  errors.push_back({Code::kInvalid, "spec.selector", "cannot change; delete the object and create it anew"});
+  errors.push_back({Code::kInvalid, "spec.selector", "field is immutable; delete the object and create it anew"});
 }
 
 void update_deployment(const Json& before, const Json& after, std::vector<Error>& errors) {

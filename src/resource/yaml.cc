@@ -11,11 +11,13 @@
 #include <unordered_set>
 
 #include "resource/json.h"
+#include "resource/json_duplicates.h"
 
 namespace tidegate::resource {
 namespace {
 
 constexpr std::size_t kDocumentsMax = 10'000;
+constexpr std::size_t kDuplicatesMax = 100;
 
 struct YamlEvent {
   yaml_event_t event{};
@@ -92,8 +94,9 @@ Result<Json> resolve_plain(std::string_view text) {
 
 class Parser {
  public:
-  Parser(std::string_view file, std::string_view text)
-      : file_(file), last_line_(1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
+  // With `duplicates` a key that is there twice is noted, not refused.
+  Parser(std::string_view file, std::string_view text, std::vector<std::string>* duplicates)
+      : file_(file), duplicates_(duplicates), last_line_(1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'))) {
     if (text.ends_with('\n') && last_line_ > 1) --last_line_;
     ready_ = yaml_parser_initialize(&parser_) == 1;
     if (!ready_) return;
@@ -282,8 +285,13 @@ class Parser {
       const std::size_t line = event.line();
       const bool is_merge = *key == "<<" && event.event.type == YAML_SCALAR_EVENT &&
                             event.event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-      if (!is_merge && !keys.insert(*key).second) {
+      const bool again = !is_merge && !keys.insert(*key).second;
+      if (again && (duplicates_ == nullptr || duplicates_->size() == kDuplicatesMax)) {
         return refuse(line, "the key \"" + key->substr(0, 80) + "\" is there twice; keep one of them");
+      }
+      if (again) {
+        duplicates_->push_back("line " + std::to_string(line) + ": key \"" + key->substr(0, 80) +
+                               "\" already set in map");
       }
       if (keys.size() > kFieldsMax) {
         return refuse(line, "an object has more than " + std::to_string(kFieldsMax) + " fields");
@@ -300,6 +308,10 @@ class Parser {
         continue;
       }
       map.bytes += key->size() + 3 + value->bytes;
+      if (again) {
+        map.json[*key] = std::move(value->json);
+        continue;
+      }
       members.emplace_back(*std::move(key), std::move(value->json));
     }
     // What stands in the mapping itself wins over what is merged, and earlier merges over later ones.
@@ -347,6 +359,7 @@ class Parser {
   }
 
   std::string file_;
+  std::vector<std::string>* duplicates_;
   std::size_t last_line_;
   yaml_parser_t parser_{};
   bool ready_ = false;
@@ -430,9 +443,23 @@ Result<std::vector<Document>> parse_documents(std::string_view file, std::string
     return fail(Code::kTooLarge, std::string(file) + ": has " + std::to_string(text.size()) +
                                      " bytes; use at most " + std::to_string(kFileBytesMax) + " in one file");
   }
-  auto documents = looks_like_json(text) ? parse_json_documents(file, text) : Parser(file, text).run();
+  auto documents = looks_like_json(text) ? parse_json_documents(file, text) : Parser(file, text, nullptr).run();
   if (!documents) return documents;
   return flatten(*std::move(documents));
+}
+
+Result<std::vector<Document>> parse_documents_last_wins(std::string_view file, std::string_view text,
+                                                        std::vector<std::string>& duplicates) {
+  if (!looks_like_json(text)) {
+    auto documents = Parser(file, text, &duplicates).run();
+    if (!documents) return documents;
+    return flatten(*std::move(documents));
+  }
+  std::vector<std::string> paths;
+  auto json = parse_json_last_wins(text, paths);
+  if (!json) return tl::unexpected(json.error());
+  for (const std::string& path : paths) duplicates.push_back("duplicate field \"" + path + "\"");
+  return std::vector<Document>{{std::string(file), std::make_shared<Json>(*std::move(json)), std::make_shared<LineTree>(), 0}};
 }
 
 std::string title_of(const Json& document) {

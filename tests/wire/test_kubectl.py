@@ -182,9 +182,9 @@ class Rules(Api):
 
         quantity = self.deployment()
         quantity["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "much"}}
-        self.assert_status(self.ask("POST", self.DEPLOYMENTS, quantity), 422, "Invalid", "resources.requests")
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, quantity), 400, "BadRequest", "resources.requests")
 
-        self.assert_status(self.ask("POST", self.DEPLOYMENTS, self.config_map("web")), 400, "BadRequest", "Deployment")
+        self.assert_status(self.ask("POST", self.DEPLOYMENTS, self.config_map("web")), 400, "BadRequest", "(apps/v1)")
         self.assert_status(self.ask("POST", self.DEPLOYMENTS, "{"), 400, "BadRequest")
         self.assert_status(self.ask("POST", self.DEPLOYMENTS, "{}", content_type="text/html"), 415, "UnsupportedMediaType")
         self.assert_status(self.ask("POST", self.DEPLOYMENTS, '{"a":' * 2000 + "1" + "}" * 2000), 400, "BadRequest")

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/apiserver/objects.h"
-#include "cluster/schema/fields.h"
 #include "resource/json.h"
 
 namespace tidegate::apiserver {
@@ -25,16 +24,16 @@ Answer<void> fit_kind(const Call& call, Json& document) {
   const auto absent = [&](const char* field) { return !document.contains(field) || document[field] == ""; };
   if (absent("kind")) document["kind"] = std::string(call.kind->kind);
   if (absent("apiVersion")) document["apiVersion"] = version;
+  const std::string given = text_of(document, "apiVersion");
+  if (given != version) {
+    return bad_request("the API version in the data (" + given.substr(0, 100) +
+                       ") does not match the expected API version (" + version + ")");
+  }
   const std::string kind = text_of(document, "kind");
   if (kind != call.kind->kind) {
     return bad_request("the object provided is unrecognized (must be of type " +
                        std::string(call.kind->kind) + "): its kind is " +
                        resource::to_text(document["kind"]).substr(0, 100));
-  }
-  const std::string given = text_of(document, "apiVersion");
-  if (given != version) {
-    return bad_request("the API version in the data (" + given.substr(0, 100) +
-                       ") does not match the expected API version (" + version + ")");
   }
   return {};
 }
@@ -65,22 +64,20 @@ Answer<void> fit_metadata(const Call& call, Json& document) {
 
 }  // namespace
 
-Answer<Json> body_of(const Call& call, std::vector<std::string>* duplicates) {
+Answer<Json> body_of(const Call& call, std::vector<std::string>* twice) {
   const BodyType type = body_type(call.content_type);
   const bool applies = type == BodyType::kApplyPatch && call.method == "PATCH";
   const bool known = type == BodyType::kJson || type == BodyType::kYaml || type == BodyType::kProtobuf;
   if (!known && !applies) return unsupported_media_type(kBodies);
-  auto document = parse_body(applies ? BodyType::kYaml : type, call.body, duplicates);
+  auto document = parse_body(applies ? BodyType::kYaml : type, call.body, twice);
   if (!document) return document;
   if (!document->is_object()) return bad_request("the body is no object");
   return document;
 }
 
 Answer<Json> object_of(const Call& call, std::vector<std::string>& warnings) {
-  std::vector<std::string> duplicates;
-  auto document = body_of(call, &duplicates);
+  auto document = body_of(call, &warnings);
   if (!document) return document;
-  warnings = schema::duplicate_messages(duplicates);
   if (auto fits = fit_kind(call, *document); !fits) return tl::unexpected(fits.error());
   if (auto fits = fit_metadata(call, *document); !fits) return tl::unexpected(fits.error());
   return document;

@@ -103,7 +103,7 @@ Answer<Call> make_call(http::Request& request, Form form, resource::KindSetPtr k
   call.kinds = std::move(kinds);
   call.kind = find_resource(call.path, *call.kinds);
   if (call.kind == nullptr && computed == nullptr) return tl::unexpected(unknown_path());
-  auto options = parse_options(request.query);
+  auto options = parse_options(request.query, request.method);
   if (!options) return tl::unexpected(options.error());
   call.options = *std::move(options);
   call.method = request.method;
@@ -160,6 +160,15 @@ net::Task<void> serve(Desk& desk, http::Request& request, http::Responder& respo
   if (!authorized(desk, request)) {
     responder.header("WWW-Authenticate", "Bearer realm=\"tidegate\"");
     co_await respond(responder, failure(plain_status(401, "Unauthorized")));
+    co_return;
+  }
+  if (request.path == "/openapi/v2" && request.method == "GET") {
+    const std::string_view accept = request.header("Accept").value_or("");
+    const bool protobuf = accept.find("proto-openapi") != std::string_view::npos;
+    const std::string_view type =
+        protobuf ? "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" : kJson;
+    Result<void> sent = co_await responder.respond(200, type, empty_openapi_v2(protobuf));
+    (void)sent;
     co_return;
   }
   const auto form = accepted_form(request.header("Accept").value_or(""));

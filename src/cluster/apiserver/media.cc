@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "cluster/schema/fields.h"
 #include "cluster/schema/protobuf.h"
 #include "http/head.h"
 #include "resource/json.h"
@@ -86,7 +87,7 @@ BodyType body_type(std::string_view content_type) {
   return BodyType::kOther;
 }
 
-Answer<Json> parse_body(BodyType type, std::string_view body, std::vector<std::string>* duplicates) {
+Answer<Json> parse_body(BodyType type, std::string_view body, std::vector<std::string>* twice) {
   const auto refuse = [](const Error& error) {
     const bool large = error.code == Code::kTooLarge;
     return tl::unexpected(
@@ -108,12 +109,14 @@ Answer<Json> parse_body(BodyType type, std::string_view body, std::vector<std::s
         {Code::kTooLarge, "", "use at most " + std::to_string(resource::kObjectBytesMax) + " bytes"});
   }
   if (!yaml) {
-    auto json = duplicates == nullptr ? resource::parse_json(body)
-                                      : resource::parse_json_last_wins(body, *duplicates);
+    std::vector<std::string> paths;
+    auto json = twice == nullptr ? resource::parse_json(body) : resource::parse_json_last_wins(body, paths);
     if (!json) return refuse(json.error());
+    if (twice != nullptr) *twice = schema::duplicate_messages(paths);
     return *std::move(json);
   }
-  auto documents = resource::parse_documents("body", body);
+  auto documents = twice == nullptr ? resource::parse_documents("body", body)
+                                    : resource::parse_documents_last_wins("body", body, *twice);
   if (!documents) return refuse(documents.error());
   if (documents->size() != 1) {
     return bad_request("the body holds " + std::to_string(documents->size()) + " documents; send one");

@@ -37,9 +37,9 @@ enum class BodyType {
 
 BodyType body_type(std::string_view content_type);
 
-// A JSON, YAML or protobuf body with one document. 400, or 413 if it is too large. With `duplicates`, keys
-// that JSON has twice are no error: their paths are put there, and the last value counts.
+// A JSON, YAML or protobuf body with one document. 400, or 413 if it is too large. With `twice`, keys
+// that are there twice are no error: a message about each is put there, and the last value counts.
 Answer<resource::Json> parse_body(BodyType type, std::string_view body,
-                                  std::vector<std::string>* duplicates = nullptr);
+                                  std::vector<std::string>* twice = nullptr);
 
 }  // namespace tidegate::apiserver

@@ -226,6 +226,17 @@ Answer<Response> list_objects(const Context& context, const Call& call) {
   return Response{200, encode_list(call.shape(context.clock.wall()), *list), {}};
 }
 
+// A namespace that is not there is what was not found.
+Status creation_failure(const Call& call, const Error& error, const std::string& name) {
+  Status status = status_of(error, *call.kind, name);
+  if (status.code == 404 && status.message.starts_with("namespaces \"")) {
+    status.name = call.path.namespace_;
+    status.kind = "namespaces";
+    status.group = "";
+  }
+  return status;
+}
+
 Answer<Response> create_object(const Context& context, const Call& call) {
   const resource::CustomKind* custom = resource::as_custom(*call.kind);
   if (custom != nullptr && resource::find(custom->definition(), "metadata.deletionTimestamp") != nullptr) {
@@ -240,7 +251,7 @@ Answer<Response> create_object(const Context& context, const Call& call) {
   const std::string name = name_in(*document);
   auto object = context.client.create(*call.kind, tracked(context, call, nullptr, *std::move(document)),
                                       write_options(call));
-  if (!object) return tl::unexpected(status_of(object.error(), *call.kind, name));
+  if (!object) return tl::unexpected(creation_failure(call, object.error(), name));
   return shown(context, call, **object, 201, std::move(warnings));
 }
 

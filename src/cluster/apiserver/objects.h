@@ -82,8 +82,8 @@ Answer<void> admit(const Call& call, resource::Json& document);
 // What is wrong with the status that a document of a custom kind brings.
 Answer<void> admit_status(const Call& call, const resource::Json& document);
 Status status_of(const Call& call, const Error& error);
-// The body as one document. body.cc
-Answer<resource::Json> body_of(const Call& call, std::vector<std::string>* duplicates = nullptr);
+// The body as one document; `twice` gets a message for every key that is there twice, which is an error without it.
+Answer<resource::Json> body_of(const Call& call, std::vector<std::string>* twice = nullptr);
 // The same as an object of the path's kind, namespace and name. `warnings` names fields that are there twice.
 Answer<resource::Json> object_of(const Call& call, std::vector<std::string>& warnings);
 // Fields that the kind does not have go; as fieldValidation says, each is a warning or all of them are a 400,

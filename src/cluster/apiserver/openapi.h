@@ -16,4 +16,8 @@ namespace tidegate::apiserver {
 // path.
 std::optional<std::string> openapi(std::string_view path, const resource::KindSet& kinds);
 
+// GET /openapi/v2: a document without any paths, so that clients that ask for the older form, as kubectl does for kinds
+// that it does not find, learn that nothing is known instead of failing.
+std::string empty_openapi_v2(bool protobuf);
+
 }  // namespace tidegate::apiserver

@@ -20,6 +20,31 @@ std::optional<std::int64_t> whole(std::string_view text) {
 
 std::string shown(std::string_view text) { return "\"" + std::string(text.substr(0, 100)) + "\""; }
 
+// 422 about the options themselves, as Kubernetes says it.
+tl::unexpected<Status> wrong_option(const char* options, const char* field, const char* reason, const std::string& message) {
+  Status status =
+      plain_status(422, std::string(options) + ".meta.k8s.io \"\" is invalid: " + std::string(field) + ": " + message);
+  status.reason = "Invalid";
+  status.group = "meta.k8s.io";
+  status.kind = options;
+  status.causes.push_back({reason, message, field});
+  return tl::unexpected(status);
+}
+
+tl::unexpected<Status> wrong_list_option(const char* field, const char* reason, const std::string& message) {
+  return wrong_option("ListOptions", field, reason, message);
+}
+
+tl::unexpected<Status> wrong_write_option(const Options& options, const char* field, const char* reason,
+                                          const std::string& message) {
+  const std::string& method = options.method;
+  return wrong_option(method == "PUT"      ? "UpdateOptions"
+                      : method == "PATCH"  ? "PatchOptions"
+                      : method == "DELETE" ? "DeleteOptions"
+                                           : "CreateOptions",
+                      field, reason, message);
+}
+
 Answer<void> read_versions(Options& options) {
   const std::string_view text = options.get("resourceVersion");
   if (text.empty()) return {};
@@ -35,7 +60,8 @@ Answer<void> read_writes(Options& options) {
   for (const auto& [name, value] : options.all) {
     if (name != "dryRun" || value.empty()) continue;
     if (value != "All") {
-      return bad_request("dryRun: Unsupported value: " + shown(value) + ": supported values: \"All\"");
+      return wrong_write_option(options, "dryRun", "FieldValueNotSupported",
+                                "Unsupported value: [" + shown(value) + "]: supported values: \"All\"");
     }
     options.dry_run = true;
   }
@@ -45,29 +71,20 @@ Answer<void> read_writes(Options& options) {
   } else if (validation == "Ignore") {
     options.validation = Validation::kIgnore;
   } else if (!validation.empty() && validation != "Warn") {
-    return bad_request("fieldValidation: Unsupported value: " + shown(validation) +
-                       ": supported values: \"Ignore\", \"Strict\", \"Warn\"");
+    return wrong_write_option(options, "fieldValidation", "FieldValueNotSupported",
+                              "Unsupported value: " + shown(validation) +
+                                  ": supported values: \"Ignore\", \"Strict\", \"Warn\"");
   }
   options.field_manager = options.get("fieldManager");
   const auto printable = [](char c) { return c >= 0x20 && c != 0x7f; };
   if (options.field_manager.size() > kManagerMax ||
       !std::all_of(options.field_manager.begin(), options.field_manager.end(), printable)) {
-    return bad_request("fieldManager: Invalid value: " + shown(options.field_manager) +
-                       ": must be at most 128 printable letters");
+    return wrong_write_option(options, "fieldManager", "FieldValueInvalid",
+                              "Invalid value: " + shown(options.field_manager) +
+                                  ": must be at most 128 printable letters");
   }
   options.propagation = options.get("propagationPolicy");
   return {};
-}
-
-// 422 about ListOptions, as Kubernetes says it.
-tl::unexpected<Status> wrong_list_option(const char* field, const char* reason, const std::string& message) {
-  Status status =
-      plain_status(422, "ListOptions.meta.k8s.io \"\" is invalid: " + std::string(field) + ": " + message);
-  status.reason = "Invalid";
-  status.group = "meta.k8s.io";
-  status.kind = "ListOptions";
-  status.causes.push_back({reason, message, field});
-  return tl::unexpected(status);
 }
 
 Answer<void> read_match(Options& options) {
@@ -154,10 +171,11 @@ bool Options::flag(std::string_view name) const {
   return std::any_of(all.begin(), all.end(), is_set);
 }
 
-Answer<Options> parse_options(std::string_view query) {
+Answer<Options> parse_options(std::string_view query, std::string_view method) {
   auto parameters = http::query_parameters(query);
   if (!parameters) return bad_request("the query cannot be read: " + describe(parameters.error()));
   Options options;
+  options.method = method;
   options.all = *std::move(parameters);
   for (const auto read : {read_versions, read_collection, read_writes}) {
     if (auto done = read(options); !done) return tl::unexpected(done.error());

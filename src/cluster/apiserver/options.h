@@ -20,6 +20,8 @@ namespace tidegate::apiserver {
 enum class Validation { kStrict, kWarn, kIgnore };
 
 struct Options {
+  std::string method;  // of the request
+
   // Collections.
   std::string label_selector;
   std::string field_selector;
@@ -56,6 +58,6 @@ struct Options {
 };
 
 // 400 with the parameter that is wrong. What nobody knows is ignored, as in Kubernetes.
-Answer<Options> parse_options(std::string_view query);
+Answer<Options> parse_options(std::string_view query, std::string_view method = "GET");
 
 }  // namespace tidegate::apiserver

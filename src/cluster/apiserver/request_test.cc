@@ -70,11 +70,17 @@ TEST(Options, AreRead) {
 }
 
 TEST(Options, WrongOnesAreBadRequests) {
-  for (const char* query : {"limit=-1", "limit=x", "resourceVersion=x", "dryRun=Some",
-                            "fieldValidation=Loose", "timeoutSeconds=soon", "a=%zz"}) {
+  for (const char* query : {"limit=-1", "limit=x", "resourceVersion=x", "timeoutSeconds=soon", "a=%zz"}) {
     const auto options = parse_options(query);
     ASSERT_FALSE(options) << query;
     EXPECT_EQ(options.error().code, 400) << query;
+  }
+  // What options may be is Kubernetes' validation, not its parsing.
+  for (const char* query : {"dryRun=Some", "fieldValidation=Loose"}) {
+    const auto options = parse_options(query, "PATCH");
+    ASSERT_FALSE(options) << query;
+    EXPECT_EQ(options.error().code, 422) << query;
+    EXPECT_EQ(options.error().kind, "PatchOptions") << query;
   }
 }
 

@@ -8,6 +8,7 @@
 #include "cluster/schema/fields.h"
 #include "resource/definition.h"
 #include "resource/installed.h"
+#include "resource/json.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -62,6 +63,19 @@ Answer<Response> try_apply(const Context& context, const Call& call, const Json&
   return tl::unexpected(status_of(call, object.error()));
 }
 
+// What cannot be read: of a patch, that it leads nowhere; of a document, that it is none of its kind.
+tl::unexpected<Status> refused(const Call& call, const std::string& message) {
+  if (call.method != "PATCH" || body_type(call.content_type) == BodyType::kApplyPatch) {
+    const std::string kind(call.kind->kind);
+    return bad_request(kind + " in version \"" + call.path.version + "\" cannot be handled as a " + kind + ": " + message);
+  }
+  const std::string said = "Invalid value: " + resource::to_text(Json(call.body.substr(0, 200))) + ": " + message;
+  Status status = plain_status(422, " \"\" is invalid: patch: " + said);
+  status.reason = "Invalid";
+  status.causes.push_back({"FieldValueInvalid", said, "patch"});
+  return tl::unexpected(std::move(status));
+}
+
 // What cannot do here what it does in a cluster is said where it is made.
 void note_kept_only(const Call& call, const Json& document, std::vector<std::string>& warnings) {
   if (resource::is_definition(*call.kind)) {
@@ -81,8 +95,12 @@ Answer<void> check_fields(const Call& call, Json& document, std::vector<std::str
   auto unknown = schema::drop_unknown(schema::schema_of(*call.kind, call.path.version), document);
   warnings.insert(warnings.end(), unknown.begin(), unknown.end());
   const Validation validation = call.options.validation;
-  if (validation == Validation::kStrict && !warnings.empty())
-    return bad_request(schema::strict_error(warnings));
+  if (validation == Validation::kStrict && !warnings.empty()) return refused(call, schema::strict_error(warnings));
+  const bool whole = call.method == "POST" || call.method == "PUT";
+  if (whole && schema::is_built_in(*call.kind, call.path.version)) {
+    const auto wrong = schema::mistyped(schema::schema_of(*call.kind, call.path.version), document);
+    if (wrong) return refused(call, *wrong);
+  }
   if (validation == Validation::kIgnore) warnings.clear();
   if (call.method == "POST" || resource::is_definition(*call.kind)) note_kept_only(call, document, warnings);
   return {};

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ std::vector<Error> unknown_fields(const resource::Kind& kind, const resource::Js
 
 // `duplicate field "spec.replicas"`, from the paths that resource::parse_json found.
 std::vector<std::string> duplicate_messages(const std::vector<std::string>& paths);
+
+// The first value that is of another type than its schema says, in the words in which Kubernetes' decoder refuses it:
+// for its own kinds no object can hold one, so nothing is said about the rest. Nothing if all fit.
+std::optional<std::string> mistyped(const resource::Schema& schema, const resource::Json& document);
 
 // The message of the 400 under Strict: `strict decoding error: unknown field "a", unknown field "b"`.
 std::string strict_error(const std::vector<std::string>& messages);
