@@ -79,15 +79,17 @@ void Cluster::drained(EndpointId endpoint, TimePoint now) {
 
 // --- how many replicas ---
 
-autoscale::DemandReading Cluster::demand() {
+autoscale::DemandReading Cluster::demand(TimePoint now) {
   autoscale::DemandReading reading;
   for (const auto& [number, pod] : pods_) {
     if (!pod.endpoint) continue;
     const Engine& engine = fleet_.engine(*pod.endpoint);
     reading.in_flight += fleet_.in_flight(*pod.endpoint);
-    capacity_.learn({.running = static_cast<double>(engine.running()),
+    capacity_.learn(pod.view->name,
+                    {.running = static_cast<double>(engine.running()),
                      .waiting = static_cast<double>(engine.queued()),
-                     .kv_usage = engine.kv_usage(read_)});
+                     .kv_usage = engine.kv_usage(now)},
+                    spec_.rule.demand->ttft_target, wall(now));
   }
   reading.held = static_cast<double>(held_);
   reading.capacity = capacity_.capacity();
@@ -103,7 +105,7 @@ autoscale::State Cluster::observe(TimePoint now) {
   const Duration since = now - read_;
   read_ = now;
   if (spec_.rule.demand) {
-    state.demand = demand();
+    state.demand = demand(now);
     return state;
   }
   autoscale::Reading reading;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "control/autoscale/capacity.h"
 #include "control/autoscale/decide.h"
 #include "control/nodepool/decide.h"
 #include "control/workload/pods.h"
@@ -84,7 +85,7 @@ class Cluster {
   void plan(TimePoint at, Due due, std::uint64_t pod = 0);
   void autoscale(TimePoint now);
   autoscale::State observe(TimePoint now);
-  autoscale::DemandReading demand();
+  autoscale::DemandReading demand(TimePoint now);
   void set_replicas(std::int64_t replicas, TimePoint now);
   void create_pod(TimePoint now);
   void remove_pod(std::uint64_t number, TimePoint now);

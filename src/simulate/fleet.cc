@@ -97,8 +97,7 @@ Fleet::Dispatch Fleet::dispatch(const Job& job, TimePoint now) {
   const admit::Decision decision =
       admit::admit(admit::load_of(facts, spec_.limits), pick::Criticality::kStandard, spec_.limits);
   if (!decision.accepted()) return {std::nullopt, decision.reason};
-  // Not yet in tides: with it the rule that learns its capacity turns more often than tests/sim allows.
-  const std::uint32_t prompt_bytes = spec_.engine.prefix_caching ? prompt_bytes_of(job) : 0;
+  const std::uint32_t prompt_bytes = prompt_bytes_of(job);
   const auto chosen = pick(prompt_bytes);
   if (!chosen) return {std::nullopt, admit::Reason::kNoEndpoints};
   const EndpointId id = listed_[*chosen];

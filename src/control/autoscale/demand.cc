@@ -9,18 +9,13 @@
 namespace tidegate::autoscale {
 namespace {
 
-constexpr double kKvShare = 0.8;    // of the KV cache that a replica should use at most
-constexpr double kKvKnown = 0.05;   // below that, usage says nothing about how many would fit
-constexpr double kLearnRate = 0.2;  // of the newest observation
-constexpr double kUnknownCapacity =
-    4;  // until something is known: an engine that batches serves a few at once
+// Until something is known: an engine that batches serves a few at once.
+constexpr double kUnknownCapacity = 4;
 constexpr Duration kDemandPeriod = std::chrono::seconds(1);
 constexpr Duration kPeriodMin = std::chrono::milliseconds(100);
 constexpr Duration kPeriodMax = std::chrono::hours(1);
-
-void blend(std::optional<double>& known, double seen) {
-  known = known ? *known + kLearnRate * (seen - *known) : seen;
-}
+constexpr Duration kTtftMin = std::chrono::milliseconds(100);
+constexpr Duration kTtftMax = std::chrono::minutes(10);
 
 std::string number_text(double number) {
   char text[32];
@@ -91,18 +86,12 @@ Result<Rule> read_rule(const std::map<std::string, std::string>& annotations, co
     rule.demand->idle_after = parse_duration(*text);
     if (!rule.demand->idle_after) return wrong(kIdleAnnotation, *text, "a duration like 30s");
   }
+  if (const std::string* text = find(annotations, kTtftAnnotation)) {
+    const auto target = parse_duration(*text);
+    if (!target || *target < kTtftMin || *target > kTtftMax) return wrong(kTtftAnnotation, *text, "100ms to 10m");
+    rule.demand->ttft_target = *target;
+  }
   return rule;
-}
-
-void CapacityModel::learn(const EngineView& engine) {
-  if (engine.running < 1) return;
-  if (engine.waiting >= 1) blend(compute_bound_, engine.running);
-  if (engine.kv_usage >= kKvKnown) blend(kv_bound_, kKvShare * engine.running / engine.kv_usage);
-}
-
-std::optional<double> CapacityModel::capacity() const {
-  if (!compute_bound_) return kv_bound_;
-  return kv_bound_ ? std::min(*compute_bound_, *kv_bound_) : *compute_bound_;
 }
 
 Result<DemandVerdict> by_demand(const DemandRule& rule, const DemandReading& reading, std::int64_t current,

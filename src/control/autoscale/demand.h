@@ -35,10 +35,12 @@ inline constexpr std::string_view kRuleAnnotation = "tidegate.dev/scaling-rule";
 inline constexpr std::string_view kPeriodAnnotation = "tidegate.dev/scaling-period";      // "1s"
 inline constexpr std::string_view kCapacityAnnotation = "tidegate.dev/replica-capacity";  // "2"
 inline constexpr std::string_view kIdleAnnotation = "tidegate.dev/idle-after";            // "30s"
+inline constexpr std::string_view kTtftAnnotation = "tidegate.dev/ttft-target";           // "2s"
 
 struct DemandRule {
   std::optional<double> capacity;      // declared concurrent requests of one replica; empty: learned
   std::optional<Duration> idle_after;  // without any request before the last replica goes; empty: the window
+  Duration ttft_target = std::chrono::seconds(2);  // the longest that a first token may take
   double grow_at = 0.85;
   double shrink_to = 0.70;
 };
@@ -54,24 +56,6 @@ Result<Rule> read_rule(const std::map<std::string, std::string>& annotations, co
 
 // "1s", "500ms", "2m", "1h"; empty if it is none of these.
 std::optional<Duration> parse_duration(std::string_view text);
-
-// How many requests one replica serves at once, learned from what an engine shows. A saturated engine
-// (requests wait) shows it outright; before that, how full its KV cache is says how many more would fit. The
-// lower of the two holds; empty while there is nothing to learn from.
-struct EngineView {
-  double running = 0;
-  double waiting = 0;
-  double kv_usage = 0;  // 0 to 1
-};
-class CapacityModel {
- public:
-  void learn(const EngineView& engine);
-  std::optional<double> capacity() const;
-
- private:
-  std::optional<double> compute_bound_;  // running while others waited
-  std::optional<double> kv_bound_;       // requests that 80 % of the KV cache holds
-};
 
 // What demand asks for, before min, max and behavior. `memory.demands` remembers for the shrink window.
 struct DemandVerdict {

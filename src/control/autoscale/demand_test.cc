@@ -201,21 +201,6 @@ TEST(Demand, DoesNotFlap) {
   }
 }
 
-TEST(Capacity, IsLearnedFromWhatAnEngineShows) {
-  CapacityModel model;
-  EXPECT_EQ(model.capacity(), std::nullopt);
-  model.learn({.running = 0, .waiting = 0, .kv_usage = 0});
-  EXPECT_EQ(model.capacity(), std::nullopt);
-  model.learn({.running = 4, .waiting = 0, .kv_usage = 0.01});
-  EXPECT_EQ(model.capacity(), std::nullopt) << "an almost empty cache says nothing";
-  model.learn({.running = 4, .waiting = 0, .kv_usage = 0.2});
-  EXPECT_NEAR(*model.capacity(), 16, 1e-9) << "0.8 * 4 / 0.2";
-  model.learn({.running = 8, .waiting = 3, .kv_usage = 0.4});
-  EXPECT_NEAR(*model.capacity(), 8, 1e-9) << "it runs 8 and lets 3 wait";
-  for (int i = 0; i < 50; ++i) model.learn({.running = 6, .waiting = 3, .kv_usage = 0.4});
-  EXPECT_NEAR(*model.capacity(), 6, 0.01);
-}
-
 TEST(Rules, AreReadFromAnnotations) {
   const Settings settings;
   const auto plain = read_rule({}, settings);
@@ -223,12 +208,14 @@ TEST(Rules, AreReadFromAnnotations) {
   EXPECT_EQ(plain->period, seconds(15));
   const auto demand = read_rule({{"tidegate.dev/scaling-rule", "demand"},
                                  {"tidegate.dev/replica-capacity", "2.5"},
-                                 {"tidegate.dev/idle-after", "2m"}},
+                                 {"tidegate.dev/idle-after", "2m"},
+                                 {"tidegate.dev/ttft-target", "750ms"}},
                                 settings);
   ASSERT_TRUE(demand && demand->demand);
   EXPECT_EQ(demand->period, seconds(1));
   EXPECT_EQ(demand->demand->capacity, 2.5);
   EXPECT_EQ(demand->demand->idle_after, std::chrono::minutes(2));
+  EXPECT_EQ(demand->demand->ttft_target, std::chrono::milliseconds(750));
   struct Wrong {
     const char* name;
     const char* value;
@@ -249,6 +236,10 @@ TEST(Rules, AreReadFromAnnotations) {
        "metadata.annotations[\"tidegate.dev/replica-capacity\"] is \"nan\"; use the requests one replica "
        "serves "
        "at once, like 8"},
+      {"tidegate.dev/ttft-target", "2",
+       "metadata.annotations[\"tidegate.dev/ttft-target\"] is \"2\"; use 100ms to 10m"},
+      {"tidegate.dev/ttft-target", "50ms",
+       "metadata.annotations[\"tidegate.dev/ttft-target\"] is \"50ms\"; use 100ms to 10m"},
       {"tidegate.dev/idle-after", "-3s",
        "metadata.annotations[\"tidegate.dev/idle-after\"] is \"-3s\"; use a duration like 30s"},
   };

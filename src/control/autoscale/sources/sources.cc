@@ -316,7 +316,9 @@ DemandReading Sources::read_demand(const Subject& subject, const Pace& pace, Wal
       if (learned.seen[pod->name()] != page->at) {
         learned.seen[pod->name()] = page->at;
         const auto kv = value(kEngineKv);
-        learned.model.learn({running.value_or(0), waiting, kv ? *kv : value(kEngineKvOld).value_or(0)});
+        learned.model.learn(pod->name(),
+                            {running.value_or(0), waiting, kv ? *kv : value(kEngineKvOld).value_or(0)},
+                            subject.rule.demand->ttft_target, page->at);
       }
     } else if (gateways.empty() && resource::condition_is_true(pod->json(), "Ready")) {
       demand.partial = true;

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "cluster/kubelet.h"
+#include "control/autoscale/capacity.h"
 #include "control/autoscale/sources/scraper.h"
 #include "control/autoscale/subject.h"
 
