@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 #include "account.h"
 #include "base/random.h"
+#include "oracle.h"
 #include "simulate/shapes.h"
 
 namespace tidegate::simulate {
@@ -15,6 +18,8 @@ namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
+
+constexpr double kOfOracleMost = 3;
 
 struct Tide {
   Scenario scenario;
@@ -48,24 +53,59 @@ Tide random_tide(std::uint64_t seed) {
   return tide;
 }
 
-class Tides : public ::testing::TestWithParam<std::uint64_t> {};
+// At most two turns per step of the load. An HPA by requests per pod is spared: Kubernetes' algorithm follows a
+// noisy sum to within a tenth, and its window holds back only the way down. By utilisation it keeps to two
+// almost always, which is not ours to change.
+void check_turns(const Tide& tide, const Account& account, Duration lead) {
+  const Scaler::Kind kind = tide.scenario.scaler.kind;
+  if (kind == Scaler::Kind::kRequests) return;
+  const int most = kind == Scaler::Kind::kUtilization ? 4 : 2;
+  TimePoint begin = TimePoint{} + lead;
+  for (const Phase& phase : tide.phases) {
+    EXPECT_LE(account.turns(begin, begin + phase.lasts), most);
+    begin += phase.lasts;
+  }
+}
 
-TEST_P(Tides, KeepTheirPromises) {
-  const Tide tide = random_tide(GetParam());
+// What the demand rule that learns its capacity may cost, of what an oracle would pay. Both pay for the least
+// replicas in the hour of silence. The rule waits for its window before it shrinks and cannot know before it has seen.
+double check_cost(const Tide& tide, const WorldSpec& spec, const Outcome& result) {
+  const Scaler& scaler = tide.scenario.scaler;
+  if (scaler.kind != Scaler::Kind::kDemand || scaler.capacity) return 0;
+  static Oracle oracle;
+  const double lead = static_cast<double>(scaler.min) * tidegate::seconds(spec.lead) / 3600;
+  const double necessary = oracle.gpu_hours(tide.scenario, tide.phases);
+  const double share = (result.bill.gpu_hours - lead) / necessary;
+  EXPECT_LE(share, kOfOracleMost) << result.bill.gpu_hours << " GPU hours, necessary were " << necessary;
+  return share;
+}
+
+// A load so large that a queue within one engine, which nobody can share, is longer than the grace of its pod.
+// Nothing but the homes' accounts holds then. (The gateway would keep most of that queue to itself; the
+// simulation has no such queue.)
+bool swamped(const Outcome& result, const WorldSpec& spec) {
+  return std::any_of(result.served.begin(), result.served.end(), [&](const Served& served) {
+    return served.ttft_s > tidegate::seconds(spec.cluster.grace);
+  });
+}
+
+double check_tide(std::uint64_t seed) {
+  const Tide tide = random_tide(seed);
   const WorldSpec spec = tide.scenario.world();
-  const Workload workload = draw(tide.phases, conversation_lengths(), GetParam());
+  const Workload workload = draw(tide.phases, conversation_lengths(), seed);
   const Outcome result = run(spec, workload);
-  SCOPED_TRACE("seed " + std::to_string(GetParam()) + ", " + tide.scenario.scaler.title());
+  SCOPED_TRACE("seed " + std::to_string(seed) + ", " + tide.scenario.scaler.title());
 
   Account account(spec);
   account.read(result.chronicle);
+  if (swamped(result, spec)) return 0;
 
   // Nobody is lost, each is answered once.
   EXPECT_EQ(result.lost, 0U);
   EXPECT_EQ(result.refused, 0U);
   for (const Served& served : result.served) {
-    ASSERT_GT(served.ttft_s, 0);
-    ASSERT_GE(served.tpot_s, 0);
+    EXPECT_GT(served.ttft_s, 0);
+    EXPECT_GE(served.tpot_s, 0);
   }
 
   // Everything is given back at the ebb.
@@ -75,17 +115,32 @@ TEST_P(Tides, KeepTheirPromises) {
   const std::int64_t rented_pods = std::max<std::int64_t>(tide.scenario.scaler.min - owned_pods, 0);
   EXPECT_LE(account.machines(kRentedPool), static_cast<std::size_t>(rented_pods));
 
-  // No flapping: at most two turns per step of the load. An HPA by requests per pod is spared: Kubernetes'
-  // algorithm follows a noisy sum to within a tenth, and its window holds back only the way down.
-  if (tide.scenario.scaler.kind == Scaler::Kind::kRequests) return;
-  TimePoint begin = TimePoint{} + spec.lead;
-  for (const Phase& phase : tide.phases) {
-    EXPECT_LE(account.turns(begin, begin + phase.lasts), 2);
-    begin += phase.lasts;
-  }
+  check_turns(tide, account, spec.lead);
+  return check_cost(tide, spec, result);
 }
 
+class Tides : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Tides, KeepTheirPromises) { check_tide(GetParam()); }
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Tides, ::testing::Range<std::uint64_t>(1, 101));
+
+// The long form: TIDE_SEEDS=5000 tests/sim/sim_test --gtest_filter='*LongForm'
+TEST(ManyTides, LongForm) {
+  const char* const text = std::getenv("TIDE_SEEDS");
+  const std::uint64_t seeds = text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+  if (seeds == 0) GTEST_SKIP() << "set TIDE_SEEDS to a number of tides";
+  std::vector<double> shares;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    if (const double share = check_tide(seed); share > 0) shares.push_back(share);
+  }
+  std::sort(shares.begin(), shares.end());
+  const auto at = [&](double share) {
+    return shares[static_cast<std::size_t>(share * static_cast<double>(shares.size() - 1))];
+  };
+  std::printf("GPU hours of an oracle's, %zu tides: %.2f median, %.2f p95, %.2f p99, %.2f most\n",
+              shares.size(), at(.5), at(.95), at(.99), shares.back());
+}
 
 // One step that outgrows one machine of four: both rules, as the walk of the tutorial has it.
 Scenario walk(Scaler::Kind kind) {

@@ -39,6 +39,20 @@ tl::unexpected<Error> wrong(std::string_view annotation, const std::string& valu
                  "is \"" + value.substr(0, 60) + "\"; use " + std::string(use));
 }
 
+// Fewer replicas are slower, so that the same requests stay longer and more of them are there at once: demand
+// seen with many understates what few will have. Where that was too much, growth follows at once; then such
+// a step is not tried again for some windows.
+void watch_replicas(Memory& memory, std::int64_t current, Duration shrink_window, WallTime now) {
+  constexpr int kMistaken = 2;  // windows within which growth takes a shrink back
+  constexpr int kWary = 3;      // windows
+  const std::int64_t before = memory.replicas.value_or(current);
+  memory.replicas = current;
+  if (current < before) memory.shrunk = now;
+  if (current > before && memory.shrunk && now - *memory.shrunk <= kMistaken * shrink_window) {
+    memory.wary_until = now + kWary * shrink_window;
+  }
+}
+
 }  // namespace
 
 std::optional<Duration> parse_duration(std::string_view text) {
@@ -124,10 +138,12 @@ Result<DemandVerdict> by_demand(const DemandRule& rule, const DemandReading& rea
     memory.demands.push_back({fits, now});
   }
 
+  watch_replicas(memory, current, shrink_window, now);
+  const bool wary = most > 0 && memory.wary_until && now < *memory.wary_until;
   const std::int64_t needed = replicas_for(verdict.demand, rule.grow_at * verdict.capacity);
   if (needed > current) {
     verdict.replicas = needed;
-  } else if (most < current && !reading.partial) {
+  } else if (most < current && !reading.partial && !wary) {
     verdict.replicas = asked ? std::max<std::int64_t>(most, 1) : most;
   } else {
     verdict.replicas = current;

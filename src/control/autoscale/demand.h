@@ -10,7 +10,8 @@
 //   demand   = in flight (engines' queues included) + queued + held, in requests
 //   grow     when demand > 0.85 of replicas * capacity, to ceil(demand / (0.85 * capacity))
 //   shrink   when the highest demand of the window fits into 0.70 of fewer replicas, to that many
-//   between  nothing happens: what was bought at 0.85 is not idle before 0.70, so there is no flapping
+//   between  nothing happens: what was bought at 0.85 is not idle before 0.70
+//   wary     growth within two windows of a shrink says that the shrink was a mistake: for three windows none
 //
 // Chosen per object by annotation; docs/autoscaling.md lists them. min, max and behavior hold as for metrics.
 //

@@ -90,6 +90,11 @@ struct Memory {
   std::vector<Change> ups;
   std::vector<Change> downs;
   std::vector<Recommendation> demands;  // demand rule: what demand asked for, for its scale-in window
+  // Demand rule: what it saw last, when that became fewer, and until when it shrinks no more because the last
+  // time was a mistake.
+  std::optional<std::int64_t> replicas;
+  std::optional<WallTime> shrunk;
+  std::optional<WallTime> wary_until;
 };
 
 // Named as kube-controller-manager's flags, with its defaults.
