@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "cli/calibrate.h"
 #include "cli/verbs.h"
 #include "engine/serve/cpu_parts.h"
 #include "engine/serve/flags.h"
@@ -50,6 +51,12 @@ int run_engine(const std::vector<std::string>& args) {
     return kUsage;
   }
   for (const std::string& note : flags->notes) std::cerr << "note: " << note << '\n';
+  if (!flags->calibrate.empty()) {
+    const auto done = calibrate(*flags);
+    if (done) return 0;
+    std::cerr << "tidegate engine: " << describe(done.error()) << '\n';
+    return 1;
+  }
   auto parts = parts_of(*flags);
   if (!parts) {
     std::cerr << "tidegate engine: " << describe(parts.error()) << '\n';

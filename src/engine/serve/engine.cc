@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/latency/simulated_model.h"
+#include "engine/latency/step_model.h"
 #include "engine/serve/front.h"
 #include "http/server.h"
 #include "net/signals.h"
@@ -74,6 +75,12 @@ Result<Parts> simulated_parts(const Flags& flags) {
     auto found = latency::find_profile(*flags.simulate);
     if (!found) return fail(Code::kNotFound, found.error().message, "--simulate=" + *flags.simulate);
     profile = *found;
+  }
+  if (!flags.step_model.empty()) {
+    auto figures = latency::with_step_model(profile, flags.step_model);
+    if (!figures) return fail(figures.error().code, describe(figures.error()), "--step-model");
+    profile = *figures;
+    profile.name = "given by --step-model";
   }
   profile.time_scale = flags.time_scale;
   if (flags.first_token_ms || flags.inter_token_ms) {

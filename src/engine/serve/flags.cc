@@ -183,6 +183,7 @@ void apply_environment(Flags& flags, const Environment& environment) {
 }
 
 Result<void> check(Flags& flags) {
+  if (!flags.calibrate.empty()) return {};  // nothing is served
   if (flags.model.empty()) {
     if (!flags.simulate) return invalid("--model", "is missing; name a folder, or add --simulate");
     flags.model = "simulated";
@@ -207,8 +208,8 @@ Result<void> check(Flags& flags) {
     }
     names.push_back(module.name);
   }
-  if (!flags.simulate && (flags.faults.fail_rate > 0 || flags.faults.stall_ms > 0 || flags.old_vllm)) {
-    return invalid("--simulate", "is missing; faults and old behaviour are for the simulated engine only");
+  if (!flags.simulate && (flags.faults.fail_rate > 0 || flags.faults.stall_ms > 0 || flags.old_vllm || !flags.step_model.empty())) {
+    return invalid("--simulate", "is missing; faults, step models and old behaviour are for the simulated engine only");
   }
   return {};
 }

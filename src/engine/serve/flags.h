@@ -92,8 +92,12 @@ struct Flags {
   double time_scale = 1;                // modelled time times this is waited
   bool echo = false;                    // --mode echo
   std::optional<double> first_token_ms, inter_token_ms, prefill_token_ms, load_factor;
+  std::string step_model;               // figures over the profile's (latency/step_model.h)
   Faults faults;
   bool old_vllm = false;  // as before mid-2025: flat errors, strict stream_options, v0 metrics only
+
+  std::string calibrate;         // a server's URL: measure it instead of serving
+  std::int64_t calibrate_s = 60;  // for about this long
 
   std::vector<std::string> notes;  // one line each: flags accepted without effect
 };
