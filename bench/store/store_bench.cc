@@ -8,6 +8,7 @@
 // order.
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -63,12 +64,27 @@ class Folder {
   fs::path path;
 };
 
-// Runs `threads` writers for `time`; returns writes per second.
-double rate(int threads, double time, const std::function<void(int thread, int round)>& write) {
+struct Speed {
+  double per_second = 0;
+  double cpu_us = 0;  // of all threads, per write
+};
+
+double cpu_s() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+// Runs `threads` writers for `time`.
+Speed rate(int threads, double time, const std::function<void(int thread, int round)>& write) {
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> done{0};
   std::vector<std::jthread> writers;
   const auto start = Steady::now();
+  const double cpu_before = cpu_s();
   for (int i = 0; i < threads; ++i) {
     writers.emplace_back([&, i] {
       for (int round = 0; !stop; ++round) {
@@ -80,7 +96,8 @@ double rate(int threads, double time, const std::function<void(int thread, int r
   std::this_thread::sleep_for(std::chrono::duration<double>(time));
   stop = true;
   writers.clear();
-  return static_cast<double>(done) / since(start);
+  const auto count = static_cast<double>(done);
+  return {count / since(start), (cpu_s() - cpu_before) * 1e6 / count};
 }
 
 // SQLite alone with group commit.
@@ -171,24 +188,32 @@ std::unique_ptr<cluster::Store> open_store(const fs::path& file, const Clock& cl
   std::exit(1);
 }
 
+constexpr int kObjectsEach = 100;
 std::string name_of(int thread, int round) {
-  return "w" + std::to_string(thread) + "-" + std::to_string(round % 100);
+  return "w" + std::to_string(thread) + "-" + std::to_string(round % kObjectsEach);
 }
 
-double store_rate(const std::string& where, int threads, double time) {
+// As everybody changes an object: what was read, with something else in it, if nobody was faster.
+Result<cluster::ObjectPtr> change(cluster::Store& store, const std::string& name, int round) {
+  const auto read = store.get(maps(), {"default", name});
+  if (!read) return read;
+  Json document = (*read)->json();
+  document["data"]["round"] = std::to_string(round);
+  return store.update(maps(), std::move(document));
+}
+
+Speed store_rate(const std::string& where, int threads, double time) {
   const Folder folder(where);
   const SystemClock clock;
   const auto store = open_store(folder.path / "s.db", clock);
   return rate(threads, time, [&](int thread, int round) {
-    Json document = object_of(name_of(thread, round));
-    document["data"]["round"] = std::to_string(round);
-    const auto done =
-        round < 100 ? store->create(maps(), std::move(document)) : store->update(maps(), std::move(document));
+    const auto done = round < kObjectsEach ? store->create(maps(), object_of(name_of(thread, round)))
+                                           : change(*store, name_of(thread, round), round);
     if (!done) std::fprintf(stderr, "store_bench: %s\n", describe(done.error()).c_str());
   });
 }
 
-double bare_rate(const std::string& where, int threads, double time) {
+Speed bare_rate(const std::string& where, int threads, double time) {
   const Folder folder(where);
   Bare bare(folder.path / "b.db");
   const std::string document = resource::to_text(object_of("some-name"));
@@ -199,18 +224,24 @@ void bench_writes(const std::string& where, int threads, int turns, double time)
   std::vector<double> ours;
   std::vector<double> bare;
   std::vector<double> ratios;
+  std::vector<double> our_cpu;
+  std::vector<double> bare_cpu;
   for (int i = 0; i < turns; ++i) {
-    bare.push_back(bare_rate(where, threads, time));
-    ours.push_back(store_rate(where, threads, time));
-    ratios.push_back(ours.back() / bare.back());
+    const Speed alone = bare_rate(where, threads, time);
+    const Speed store = store_rate(where, threads, time);
+    bare.push_back(alone.per_second);
+    bare_cpu.push_back(alone.cpu_us);
+    ours.push_back(store.per_second);
+    our_cpu.push_back(store.cpu_us);
+    ratios.push_back(store.per_second / alone.per_second);
   }
-  for (auto* list : {&ours, &bare, &ratios}) std::sort(list->begin(), list->end());
+  for (auto* list : {&ours, &bare, &ratios, &our_cpu, &bare_cpu}) std::sort(list->begin(), list->end());
   const auto middle = static_cast<std::size_t>(turns / 2);
   std::printf(
       "%3d writers: store %.0f/s (%.0f to %.0f), SQLite alone %.0f/s (%.0f to %.0f), ratio %.2f (%.2f to "
-      "%.2f)\n",
+      "%.2f); CPU per write %.1f us and %.1f us\n",
       threads, ours[middle], ours.front(), ours.back(), bare[middle], bare.front(), bare.back(),
-      ratios[middle], ratios.front(), ratios.back());
+      ratios[middle], ratios.front(), ratios.back(), our_cpu[middle], bare_cpu[middle]);
 }
 
 double resident_mib() {
@@ -298,18 +329,8 @@ void bench_watches(cluster::Store& store, int watches, int changes) {
       watches, changes, written, since(began), static_cast<unsigned long long>(seen.load()), wrong.load());
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app("The embedded store beside bare SQLite");
-  std::string where = fs::temp_directory_path();
-  int turns = 5;
-  double time = 1;
-  app.add_option("--in", where, "Folder on the disk to measure")->capture_default_str();
-  app.add_option("--turns", turns, "Repetitions")->capture_default_str();
-  app.add_option("--seconds", time, "Of each")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  // Memory first: what the others leave in the allocator would count as ours.
+// With 10,000 objects. In a process that has done nothing yet: what came before would count in memory.
+void bench_objects(const std::string& where) {
   const Folder folder(where);
   const SystemClock clock;
   const double before = resident_mib();
@@ -326,5 +347,23 @@ int main(int argc, char** argv) {
     const auto store = open_store(folder.path / "s.db", clock);
     std::printf("open: 10,000 objects in %.0f ms\n", since(start) * 1e3);
   }
-  for (const int threads : {1, 8, 32}) bench_writes(where, threads, turns, time);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("The embedded store beside bare SQLite");
+  std::string where = fs::temp_directory_path();
+  int turns = 5;
+  double time = 2;
+  std::vector<int> writers{1, 8, 32};
+  bool writes_only = false;
+  app.add_option("--in", where, "Folder on the disk to measure")->capture_default_str();
+  app.add_option("--turns", turns, "Repetitions")->capture_default_str();
+  app.add_option("--seconds", time, "Of each")->capture_default_str();
+  app.add_option("--writers", writers, "How many threads write at a time")->delimiter(',');
+  app.add_flag("--writes-only", writes_only, "Leaves out memory, lists and watches");
+  CLI11_PARSE(app, argc, argv);
+  if (!writes_only) bench_objects(where);
+  for (const int threads : writers) bench_writes(where, threads, turns, time);
 }

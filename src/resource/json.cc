@@ -235,6 +235,4 @@ Result<Json> parse_json_last_wins(std::string_view text, std::vector<std::string
   return parse_whole(text, kObjectBytesMax, &duplicates);
 }
 
-std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace tidegate::resource

@@ -32,6 +32,8 @@ constexpr const char* kTables = R"(
   COMMIT;
 )";
 
+constexpr const char* kBegin = "BEGIN IMMEDIATE";
+constexpr const char* kCommit = "COMMIT";
 constexpr const char* kPut =
     "INSERT INTO objects(kind, namespace, name, revision, checksum, document) VALUES(?1,?2,?3,?4,?5,?6) "
     "ON CONFLICT(kind, namespace, name) DO UPDATE SET "
@@ -131,7 +133,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fi
 }
 
 Database::~Database() {
-  for (sqlite3_stmt* statement : {put_, erase_, remember_}) sqlite3_finalize(statement);
+  for (sqlite3_stmt* statement : {begin_, commit_, put_, erase_, remember_}) sqlite3_finalize(statement);
   sqlite3_close(handle_);  // the last one out also empties the log
 }
 
@@ -160,7 +162,11 @@ Result<void> Database::prepare() {
   if (auto set = run(kSettings); !set) return set;
   if (auto whole = check_pages(); !whole) return whole;
   if (auto read = read_revision(); !read) return read;
-  for (const auto& [statement, sql] : {std::pair(&put_, kPut), {&erase_, kErase}, {&remember_, kRemember}}) {
+  for (const auto& [statement, sql] : {std::pair(&begin_, kBegin),
+                                       {&commit_, kCommit},
+                                       {&put_, kPut},
+                                       {&erase_, kErase},
+                                       {&remember_, kRemember}}) {
     const int code = sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, nullptr);
     if (code != SQLITE_OK) return complaint(code);
   }
@@ -259,9 +265,9 @@ Result<void> Database::commit(std::span<const Row> rows, std::uint64_t revision)
     return fail(Code::kUnavailable, "cannot store: " + file_.string() +
                                         " was removed or replaced while in use; put it back, or start anew");
   }
-  auto done = run("BEGIN IMMEDIATE");
+  auto done = step(begin_);
   if (done) done = write(rows, revision);
-  if (done) done = run("COMMIT");
+  if (done) done = step(commit_);
   if (!done) {
     // Some failures have rolled back already; a second time does no harm.
     if (sqlite3_get_autocommit(handle_) == 0) (void)run("ROLLBACK");

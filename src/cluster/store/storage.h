@@ -121,12 +121,28 @@ class Storage : public std::enable_shared_from_this<Storage> {
     bool erases = false;
     std::string document;  // for the database
   };
-  // A change on its way to the disk.
+  struct Pending;
+  using Batch = std::vector<std::shared_ptr<Pending>>;
+  // A change on its way to the disk. Those who wait for its end do so under a mutex of its own: many that
+  // wake up at once would else stand in line at the storage's.
   struct Pending {
     explicit Pending(Change the_change) : change(std::move(the_change)) {}
+    // Both may be called from any thread without the storage's mutex. What the committer's thread has written
+    // below is seen after wait().
+    void wait();
+    void wake();
+
     Change change;
-    std::optional<Result<void>> outcome;
-    std::condition_variable settled;
+    Result<void> outcome;
+    // Where it is among those that were committed together; until its writer has woken others.
+    std::shared_ptr<const Batch> batch;
+    std::size_t place_in_batch = 0;
+    std::vector<Event> forgotten;  // what the history let go for it; its writer frees them
+
+   private:
+    std::mutex own_mutex_;
+    std::condition_variable settled_;
+    bool is_settled_ = false;  // guarded by own_mutex_
   };
 
   Result<void> load();
@@ -135,11 +151,12 @@ class Storage : public std::enable_shared_from_this<Storage> {
   Result<void> expect(const Kind& kind, const Key& key, std::uint64_t expected, const Guard& guard) const;
   void wait_until_free(std::unique_lock<std::mutex>& lock, const Place& place) const;
   Result<ObjectPtr> submit(std::unique_lock<std::mutex>& lock, Change change);
-  void publish(const Change& change);
+  void publish(const Change& change, std::vector<Event>& forgotten);
   void reown(const Place& place, const resource::Object* before, const resource::Object* after);
-  void record(Table& table, Event event);
+  void record(Table& table, Event event, std::vector<Event>& forgotten);
   void commit_all(const std::stop_token& stop);
-  Result<void> commit_batch(const std::vector<std::shared_ptr<Pending>>& batch);
+  Result<void> commit_batch(const Batch& batch);
+  static void wake(const Batch& batch, std::size_t place);
   // What stood in the table at `revision`. Requires: revision >= dropped_through.
   static std::map<Key, ObjectPtr> state_at(const Table& table, std::uint64_t revision);
 

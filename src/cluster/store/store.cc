@@ -62,7 +62,8 @@ Result<std::uint64_t> revision_of(const Json& document) {
   if (!document.is_object() || !document.contains("metadata") || !document["metadata"].is_object()) return 0;
   const auto found = document["metadata"].find("resourceVersion");
   if (found == document["metadata"].end() || found->is_null() || *found == "") return 0;
-  auto object = resource::Object::make(document);
+  auto object = resource::Object::make(
+      {{"apiVersion", "v1"}, {"kind", "Any"}, {"metadata", {{"resourceVersion", *found}}}});
   if (!object) return tl::unexpected(object.error());
   return (*object)->metadata().resource_version;
 }
@@ -256,8 +257,10 @@ Result<ObjectPtr> Store::update(const Kind& kind, Json document, const WriteOpti
   if (key.name.empty()) return invalid("metadata.name", "is missing; it is required");
   const auto expected = revision_of(document);
   if (!expected) return tl::unexpected(expected.error());
+  // With a revision there is one attempt, and the document is needed once.
+  const bool once = *expected != 0;
   return change(kind, key, *expected, options, [&](const resource::Object& before) {
-    return judged(kind, prepare_update(kind, before.json(), document));
+    return judged(kind, prepare_update(kind, before.json(), once ? std::move(document) : document));
   });
 }
 
