@@ -146,7 +146,7 @@ void Storage::commit_all(const std::stop_token& stop) {
 }
 
 // Each one that wakes wakes two more. The thread that commits wakes only the first and goes on: to wake
-// everybody took it a fifth of its time. And those who are woken while it waits for the disk find its core
+// everybody took it a seventh of its time. And those who are woken while it waits for the disk find its core
 // free.
 void Storage::wake(const Batch& batch, std::size_t place) {
   if (place < batch.size()) batch[place]->wake();
