@@ -30,6 +30,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+# Its header alone: kvwire loads the library when it is needed.
+find_path(ZMQ_INCLUDE zmq.h REQUIRED)
 
 # llhttp comes as C sources inside Debian's node-llhttp; they are compiled from there, never copied here.
 find_path(LLHTTP_DIR llhttp.c PATHS /usr/share/llhttp REQUIRED)

@@ -260,9 +260,41 @@ void Scheduler::computed(Sequence& sequence, std::size_t end) {
   if (sequence.published >= full) return;
   hasher_.extend(sequence.hashes, std::span(sequence.history).first(full * config_.block_tokens),
                  config_.block_tokens, content(sequence.request.adapter).digest, sequence.request.cache_salt);
+  note_pool_events();  // what was taken for these blocks comes before them
+  const std::size_t first = sequence.published;
   for (; sequence.published < full; ++sequence.published) {
     pool_.publish(sequence.blocks[sequence.published], sequence.hashes[sequence.published]);
   }
+  if (!pool_.take_events().empty()) note_stored(sequence, first, full);
+}
+
+void Scheduler::note_pool_events() {
+  for (const kv::BlockPool::Event& event : pool_.take_events()) {
+    CacheEvent noted{event.kind, {}};
+    if (event.kind != kv::BlockPool::Event::kCleared) noted.blocks.push_back(event.hash);
+    cache_events_.push_back(std::move(noted));
+  }
+}
+
+void Scheduler::note_stored(const Sequence& sequence, std::size_t first, std::size_t end) {
+  CacheEvent noted{kv::BlockPool::Event::kStored, {}};
+  noted.blocks.assign(sequence.hashes.begin() + static_cast<std::ptrdiff_t>(first),
+                      sequence.hashes.begin() + static_cast<std::ptrdiff_t>(end));
+  const std::size_t size = config_.block_tokens;
+  noted.tokens.assign(sequence.history.begin() + static_cast<std::ptrdiff_t>(first * size),
+                      sequence.history.begin() + static_cast<std::ptrdiff_t>(end * size));
+  noted.adapter = sequence.request.adapter;
+  if (first > 0) {
+    noted.parent = sequence.hashes[first - 1];
+  } else {
+    noted.salt = sequence.request.cache_salt;
+  }
+  cache_events_.push_back(std::move(noted));
+}
+
+std::vector<CacheEvent> Scheduler::take_cache_events() {
+  note_pool_events();
+  return std::exchange(cache_events_, {});
 }
 
 Scheduler::Content& Scheduler::content(lora::AdapterId adapter) {

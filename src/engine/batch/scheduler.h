@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,16 @@ struct Plan {
   std::size_t preempted = 0;
 };
 
+// What became of blocks that others could find. Of what is stored: one run of blocks of one sequence.
+struct CacheEvent {
+  kv::BlockPool::Event::Kind kind;
+  std::vector<kv::BlockHash> blocks;         // none where all was cleared
+  std::optional<kv::BlockHash> parent = {};  // nothing: a prompt begins with the first block
+  std::vector<Token> tokens = {};
+  lora::AdapterId adapter = lora::kBase;
+  std::string salt = {};  // the client's, where the first block is a prompt's
+};
+
 class Scheduler {
  public:
   // The pool, the hasher and the residency outlive the scheduler.
@@ -81,6 +92,9 @@ class Scheduler {
 
   // The content an adapter has now; changes whenever its files were read anew.
   void set_digest(lora::AdapterId adapter, std::string digest);
+
+  // What happened to cached blocks since the last call, in order. Nothing until the pool records events.
+  std::vector<CacheEvent> take_cache_events();
 
   const std::vector<Sequence*>& running() const { return running_; }
   const std::list<Sequence*>& waiting() const { return waiting_; }
@@ -109,6 +123,8 @@ class Scheduler {
   void close_for_the_starved(TimePoint now);
   bool goes_before(const Sequence& a, const Sequence& b) const;
   Content& content(lora::AdapterId adapter);
+  void note_pool_events();
+  void note_stored(const Sequence& sequence, std::size_t first, std::size_t end);
 
   SchedulerConfig config_;
   kv::BlockPool& pool_;
@@ -121,6 +137,7 @@ class Scheduler {
   std::vector<lora::AdapterId> closed_;  // nothing more of these is admitted
   std::vector<Content> contents_;        // by adapter id
   std::vector<kv::BlockId> found_;       // scratch
+  std::vector<CacheEvent> cache_events_;
   std::size_t deferred_ = 0;
   std::uint64_t prefix_queries_ = 0;
   std::uint64_t prefix_hits_ = 0;

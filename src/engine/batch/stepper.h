@@ -84,6 +84,10 @@ class Stepper {
   // Forgets cached prefixes; false while blocks are held.
   bool reset_prefix_cache() { return pool_.forget_all(); }
 
+  // Whether to remember what becomes of cached blocks; whoever asks for it takes it after each step.
+  void record_cache_events(bool on) { pool_.record_events(on); }
+  std::vector<CacheEvent> take_cache_events() { return scheduler_.take_cache_events(); }
+
   // Brings gauges up to date, then gives everything counted so far.
   const Stats& stats();
 

@@ -315,5 +315,52 @@ TEST(Stepper, ContextLengthEndsARequest) {
   EXPECT_EQ(rig.end(1)->finish, Finish::kLength);
 }
 
+std::vector<CacheEvent> of_kind(const std::vector<CacheEvent>& events, kv::BlockPool::Event::Kind kind) {
+  std::vector<CacheEvent> some;
+  for (const CacheEvent& event : events) {
+    if (event.kind == kind) some.push_back(event);
+  }
+  return some;
+}
+
+TEST(Stepper, WhatBecomesOfCachedBlocksIsTold) {
+  using Event = kv::BlockPool::Event;
+  Rig rig;
+  rig.stepper->record_cache_events(true);
+  rig.submit(1, 10, 3);  // 12 positions are computed: three blocks of four
+  rig.run();
+  auto events = rig.stepper->take_cache_events();
+  ASSERT_EQ(events.size(), 2u);  // of the prompt two, of the answer one
+  EXPECT_EQ(events[0].kind, Event::kStored);
+  EXPECT_EQ(events[0].blocks.size(), 2u);
+  EXPECT_EQ(events[0].tokens, (std::vector<Token>{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_FALSE(events[0].parent.has_value());
+  EXPECT_EQ(events[1].blocks.size(), 1u);
+  EXPECT_EQ(events[1].parent, events[0].blocks[1]);
+  EXPECT_TRUE(rig.stepper->take_cache_events().empty());
+
+  // Another prompt that needs all blocks takes those from the cache, and says so before it stores its own.
+  const auto first = events[0].blocks[0];
+  rig.submit(2, 120, 1, lora::kBase, [](Submission& submission) {
+    for (Token& token : submission.prompt) token = 7;
+    submission.cache_salt = "tenant";
+  });
+  rig.run();
+  events = rig.stepper->take_cache_events();
+  std::size_t stored = 0;
+  for (const CacheEvent& event : of_kind(events, Event::kStored)) stored += event.blocks.size();
+  EXPECT_EQ(stored, 30u);
+  EXPECT_EQ(of_kind(events, Event::kStored)[0].salt, "tenant");
+  EXPECT_EQ(of_kind(events, Event::kStored)[1].salt, "");
+  const auto removed = of_kind(events, Event::kRemoved);
+  ASSERT_EQ(removed.size(), 1u);  // 32 blocks, of which 3 were cached: the deepest goes first
+  EXPECT_NE(removed[0].blocks[0], first);
+
+  EXPECT_TRUE(rig.stepper->reset_prefix_cache());
+  events = rig.stepper->take_cache_events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].kind, Event::kCleared);
+}
+
 }  // namespace
 }  // namespace tidegate::batch

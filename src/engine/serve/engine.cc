@@ -7,6 +7,7 @@
 #include "engine/latency/simulated_model.h"
 #include "engine/latency/step_model.h"
 #include "engine/serve/front.h"
+#include "engine/serve/kv_publisher.h"
 #include "http/server.h"
 #include "net/signals.h"
 
@@ -151,6 +152,7 @@ struct Engine::State {
   Flags flags;
   Parts parts;
   net::Address address;
+  std::unique_ptr<KvPublisher> publisher;  // null: nobody is told; outlives the thread that tells it
   Inbox inbox;
   EngineThread thread;
   Desk desk;
@@ -165,11 +167,27 @@ Result<std::unique_ptr<Engine>> Engine::make(net::Loop& loop, const Flags& flags
   const auto address = net::Address::parse(flags.host, flags.port);
   if (!address)
     return fail(Code::kInvalid, "is \"" + flags.host + "\"; use an IP address of this host", "--host");
+  std::unique_ptr<KvPublisher> publisher;
+  if (flags.kv_events.enabled) {
+    auto made = KvPublisher::make(flags.kv_events);
+    if (!made) return fail(made.error().code, made.error().message, "--kv-events-config");
+    publisher = *std::move(made);
+  }
   const batch::StepperConfig config = stepper_config(flags, parts.blocks);
   auto stepper = batch::Stepper::make(config, *parts.model, *parts.tokenizer);
   if (!stepper) return tl::unexpected(stepper.error());
-  return std::unique_ptr<Engine>(new Engine(
-      std::make_unique<State>(loop, flags, std::move(parts), clock, *address, config, *std::move(stepper))));
+  batch::Stepper* const steps = stepper->get();
+  auto state =
+      std::make_unique<State>(loop, flags, std::move(parts), clock, *address, config, *std::move(stepper));
+  if (publisher) {
+    state->publisher = std::move(publisher);
+    state->thread.tell_cache_events(
+        [&told = *state->publisher, steps, &clock,
+         block_tokens = flags.block_tokens](const std::vector<batch::CacheEvent>& events) {
+          told.publish(batch_of(events, steps->residency(), block_tokens, clock.wall()));
+        });
+  }
+  return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
 Result<net::Address> Engine::listen() {

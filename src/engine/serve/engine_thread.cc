@@ -29,6 +29,18 @@ EngineThread::EngineThread(std::unique_ptr<batch::Stepper> stepper, batch::Model
 
 EngineThread::~EngineThread() { stop(); }
 
+void EngineThread::tell_cache_events(CacheNews news) {
+  TG_CHECK(!thread_.joinable());
+  cache_news_ = std::move(news);
+  stepper_->record_cache_events(true);
+}
+
+void EngineThread::tell_cache_news() {
+  if (!cache_news_) return;
+  const std::vector<batch::CacheEvent> events = stepper_->take_cache_events();
+  if (!events.empty()) cache_news_(events);
+}
+
 void EngineThread::start() {
   thread_ = std::thread([this] { run(); });
 }
@@ -153,6 +165,7 @@ void EngineThread::run() {
     const bool ended =
         std::any_of(outputs.begin(), outputs.end(), [](const batch::Output& o) { return o.end != nullptr; });
     publish(idle || ended || stepper_->idle());
+    tell_cache_news();
     hand_over(outputs);
     if (idle) {
       step_began_at_.reset();

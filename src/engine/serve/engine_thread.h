@@ -39,6 +39,10 @@ class EngineThread {
                Deliver deliver);
   ~EngineThread();
 
+  // From now on told what became of cached blocks, on the engine thread, before the outputs of the same step.
+  using CacheNews = std::function<void(const std::vector<batch::CacheEvent>&)>;
+  void tell_cache_events(CacheNews news);  // before start()
+
   void start();
   // Ends the thread after the step under way; nothing is delivered afterwards.
   void stop();
@@ -97,6 +101,7 @@ class EngineThread {
                    std::vector<batch::Output>& outputs);
   void wait_for_work();
   void wait_until(TimePoint when);
+  void tell_cache_news();
   void hand_over(std::vector<batch::Output>& outputs);
   void publish(bool now_or_never);
   void read_aside(Read read);
@@ -106,6 +111,7 @@ class EngineThread {
   batch::Model& model_;
   const Clock& clock_;
   Deliver deliver_;
+  CacheNews cache_news_;  // null: nobody wants it
   std::vector<batch::AdapterSpec> specs_;  // by adapter id; engine thread once started
 
   mutable std::mutex mutex_;

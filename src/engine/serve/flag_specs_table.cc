@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/serve/flag_specs.h"
+#include "engine/serve/kv_events_config.h"
 
 namespace tidegate::serve {
 namespace {
@@ -151,6 +152,13 @@ Result<void> set_rank(Flags& flags, const Values& values) {
     return fail(Code::kInvalid, "is " + values[0] + "; use 1, 8, 16, 32, 64, 128, 256, 320 or 512");
   }
   flags.lora_rank_max = static_cast<std::size_t>(*rank);
+  return {};
+}
+
+Result<void> set_kv_events(Flags& flags, const Values& values) {
+  auto read = parse_kv_events(values[0]);
+  if (!read) return tl::unexpected(read.error());
+  flags.kv_events = *std::move(read);
   return {};
 }
 
@@ -351,7 +359,8 @@ constexpr FlagSpec kSpecs[] = {
     {"limit-mm-per-prompt", Takes::kValue, nullptr, ""},
     {"mm-processor-kwargs", Takes::kValue, nullptr, ""},
     {"kv-transfer-config", Takes::kValue, nullptr, ""},
-    {"kv-events-config", Takes::kValue, nullptr, ""},
+    {"kv-events-config", Takes::kValue, set_kv_events,
+     "{\"enable_kv_cache_events\": true, \"endpoint\": \"tcp://*:5557\", ...}: tell what the KV cache holds"},
     {"compilation-config", Takes::kValue, nullptr, ""},
     {"additional-config", Takes::kValue, nullptr, ""},
     {"attention-backend", Takes::kValue, nullptr, ""},

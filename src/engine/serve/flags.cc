@@ -1,7 +1,6 @@
 #include "engine/serve/flags.h"
 
 #include <algorithm>
-#include <charconv>
 #include <array>
 #include <charconv>
 
@@ -173,12 +172,20 @@ void apply_environment(Flags& flags, const Environment& environment) {
     flags.notes.push_back("--host " + flags.host + " would take every pod's port; listening on " + pod_ip);
     flags.host = pod_ip;
   }
+  if (!pod_ip.empty() && flags.kv_events.enabled) {
+    // Every pod would take the same port of all addresses.
+    for (std::string* endpoint : {&flags.kv_events.endpoint, &flags.kv_events.replay_endpoint}) {
+      if (endpoint->starts_with("tcp://*:"))
+        endpoint->replace(6, 1, pod_ip.find(':') == std::string::npos ? pod_ip : "[" + pod_ip + "]");
+    }
+  }
   if (flags.host.empty()) flags.host = pod_ip.empty() ? "127.0.0.1" : pod_ip;
   if (flags.host == "localhost") flags.host = "127.0.0.1";
   if (flags.drain_s < 0) {
     flags.drain_s = 30;
     const std::string grace = environment("TIDEGATE_POD_GRACE_S").value_or("");
-    std::from_chars(grace.data(), grace.data() + grace.size(), flags.drain_s);  // what is no number changes nothing
+    std::from_chars(grace.data(), grace.data() + grace.size(),
+                    flags.drain_s);  // what is no number changes nothing
   }
 }
 

@@ -40,6 +40,17 @@ struct Faults {
   std::int64_t startup_delay_ms = 0;  // /health answers 503 and the port refuses work until then
 };
 
+// --kv-events-config: where and how what happens to the KV cache is told (kv_publisher.h).
+struct KvEvents {
+  bool enabled = false;
+  std::string endpoint = "tcp://*:5557";
+  std::string replay_endpoint;        // empty: no replay
+  std::size_t buffer_steps = 10'000;  // batches kept for replay
+  std::size_t hwm = 100'000;          // messages that wait for a slow subscriber
+  std::size_t max_queue_size = 100'000;  // batches that wait for the publisher
+  std::string topic;
+};
+
 struct Flags {
   std::string model;
   PathMap paths;  // TIDEGATE_PATH_MAP: where the folders named here are
@@ -87,6 +98,8 @@ struct Flags {
   std::size_t threads = 0;      // --threads or OMP_NUM_THREADS, of the CPU engine; 0: all
   std::size_t waiting_max = 0;  // --max-waiting-queue-length: 429 above; 0: no limit, as vLLM
   std::int64_t drain_s = -1;    // --drain-seconds; set once the flags are read: by TIDEGATE_POD_GRACE_S, else 30
+
+  KvEvents kv_events;
 
   std::optional<std::string> simulate;  // a profile's name; empty: chosen by the model's name
   double time_scale = 1;                // modelled time times this is waited
