@@ -100,14 +100,14 @@ class KvEvents(WireTest):
         return json.loads(answer.body)
 
     def complete(self, model, prompt, **more):
-        return self.post("/v1/completions", model=model, prompt=prompt, max_tokens=1, **more)
+        return self.post("/v1/completions", **{"model": model, "prompt": prompt, "max_tokens": 1, **more})
 
     def check_told(self, model, adapter):
         """One prompt through the base, one through an adapter: the tokens told are those of /tokenize."""
         prompt = "the tide comes in and the tide goes out again; " * 8
         tokens = self.post("/tokenize", model=model, prompt=prompt)["tokens"]
-        self.complete(model, prompt)
-        self.complete(adapter, prompt)
+        for name in (model, adapter):  # the answer's blocks are told one by one, each with the one before it
+            self.complete(name, prompt, max_tokens=40, ignore_eos=True)
         heard = self.subscriber.replay()
         self.assertEqual([number for _, number, _ in heard], list(range(len(heard))))
         stored = [event for _, _, batch in heard for event in batch[1] if event[0] == "BlockStored"]
