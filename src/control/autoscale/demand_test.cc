@@ -175,6 +175,44 @@ TEST(Demand, BoundsAndPoliciesHold) {
   EXPECT_EQ(slow.round(at(10)).replicas, 3);
 }
 
+TEST(Demand, AShrinkThatGrowthTakesBackIsNotTriedAgainSoon) {
+  World world;
+  world.hpa.max_replicas = 20;
+  world.rule = demand_rule(4);
+  world.settings.downscale_stabilization = seconds(60);
+  world.state.demand.emplace();
+  world.pods(4, "r r r r");
+  std::vector<int> shrunk;
+  // Fewer replicas are slower: with three or less, twice as many requests are there at once.
+  for (int second = 0; second < 1000; ++second) {
+    const std::int64_t before = world.state.scale->replicas;
+    world.state.demand->in_flight = before > 3 ? 8 : 16;
+    world.round(at(second));
+    if (world.state.scale->replicas < before) shrunk.push_back(second);
+  }
+  // 8 fit into three; the next second shows sixteen. Then for three windows nothing, and the same again.
+  ASSERT_EQ(shrunk.size(), 5u);
+  for (std::size_t i = 1; i < shrunk.size(); ++i) EXPECT_GE(shrunk[i] - shrunk[i - 1], 180);
+}
+
+TEST(Demand, SilenceIsNoMistake) {
+  World world;
+  world.rule = demand_rule(4);
+  world.rule.demand->idle_after = seconds(30);
+  world.settings.downscale_stabilization = seconds(30);
+  world.hpa.min_replicas = 0;
+  world.pods(1, "r");
+  world.state.demand.emplace();
+  int zeros = 0;
+  for (int second = 0; second < 300; ++second) {
+    const std::int64_t before = world.state.scale->replicas;
+    world.state.demand->held = before == 0 && second % 50 == 0 ? 1 : 0;
+    world.round(at(second));
+    zeros += before > 0 && world.state.scale->replicas == 0 ? 1 : 0;
+  }
+  EXPECT_EQ(zeros, 6) << "each time after half a minute, however often somebody came back";
+}
+
 // Load that steps up and down once, with noise: never more than two changes of direction.
 TEST(Demand, DoesNotFlap) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {

@@ -150,6 +150,30 @@ Play tide() {
   return play;
 }
 
+// Creation times are whole seconds, so equal ones are common, and then pods come in the order of their names.
+TEST(NodePools, APodThatHasAskedDoesNotAskAgainForALaterOne) {
+  Play play = tide();
+  play.pass(seconds(3));
+  play.pend("zero", 1);
+  play.pass(seconds(2));
+  std::map<std::string, int> asked;
+  const auto look = [&] {
+    play.place_pods();
+    for (const Note& note : decide(play.state, play.now).notes) {
+      if (note.reason == "TriggeredScaleUp") ++asked[note.pod->name];
+    }
+    play.now += seconds(1);
+  };
+  play.pend("two", 1);
+  look();
+  play.pend("one", 1);
+  std::swap(play.state.pods.back(), play.state.pods[play.state.pods.size() - 2]);
+  for (int i = 0; i < 10; ++i) look();
+  EXPECT_EQ(asked["two"], 1);
+  EXPECT_EQ(asked["one"], 1);
+  EXPECT_EQ(play.at(0).active(), 2);
+}
+
 TEST(NodePools, TheTideComesAndGoes) {
   Play play = tide();
   play.pass(seconds(3));
@@ -400,6 +424,7 @@ TEST(NodePools, StatusKeepsEverything) {
   Pool before = *read_pool(*resource::Object::make(document));
   launch(before, {}, kNow);
   before.machines[0].unneeded_since = kNow + seconds(1);
+  before.machines[0].asked_by = "default/pod";
   before.backoff_until = kNow + minutes(5);
   before.backoff_reason = "out of stock";
   before.failures = 2;
@@ -411,6 +436,7 @@ TEST(NodePools, StatusKeepsEverything) {
   EXPECT_EQ(after.machines[0].name, "p-1");
   EXPECT_EQ(after.machines[0].phase, Phase::kBooting);
   EXPECT_EQ(after.machines[0].unneeded_since, before.machines[0].unneeded_since);
+  EXPECT_EQ(after.machines[0].asked_by, "default/pod");
   EXPECT_EQ(after.backoff_until, before.backoff_until);
   EXPECT_EQ(after.failures, 2);
   EXPECT_EQ(after.launched, 1);

@@ -42,6 +42,7 @@ struct Machine {
   bool registered = false;                 // its Node was made, or its provider has answered
   std::optional<WallTime> unneeded_since;  // could go since then
   std::string reason;                      // why it is in this phase, or why it cannot go
+  std::string asked_by{};                  // "namespace/name" of the pod that it was started for
   std::string instance{};                  // externalgrpc: its provider's id, once it has one
 
   bool active() const { return phase != Phase::kDraining && phase != Phase::kLeaving; }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <tuple>
 
 #include "control/nodepool/decide.h"
@@ -85,13 +86,27 @@ class Expansion {
     std::vector<PodPtr> waiting;
     std::copy_if(state_.pods.begin(), state_.pods.end(), std::back_inserter(waiting),
                  [](const PodPtr& pod) { return asks_for_machines(*pod); });
-    std::stable_sort(waiting.begin(), waiting.end(), [](const PodPtr& a, const PodPtr& b) {
-      return std::tie(b->priority, a->created) < std::tie(a->priority, b->created);
-    });
+    // A pod that has asked comes before its equals, or a later one takes its machine here and it asks again.
+    const std::set<std::string> asked = who_asked();
+    const auto rank = [&](const PodPtr& pod) {
+      return std::tuple(-std::int64_t{pod->priority}, !asked.contains(pod->title()), pod->created);
+    };
+    std::stable_sort(waiting.begin(), waiting.end(),
+                     [&](const PodPtr& a, const PodPtr& b) { return rank(a) < rank(b); });
     for (const PodPtr& pod : waiting) help(pod);
   }
 
  private:
+  std::set<std::string> who_asked() const {
+    std::set<std::string> titles;
+    for (const Pool& pool : state_.pools) {
+      for (const Machine& machine : pool.machines) {
+        if (machine.active() && !machine.asked_by.empty()) titles.insert(machine.asked_by);
+      }
+    }
+    return titles;
+  }
+
   void help(const PodPtr& pod) {
     const Placement now = place(board_, *pod, rules_, now_);
     if (now.node) {
@@ -152,6 +167,7 @@ class Expansion {
     Pool& pool = *option.pool;
     const std::int64_t before = pool.active();
     launch(pool, state_.board, now_);
+    pool.machines.back().asked_by = pod->title();
     const std::string& name = pool.machines.back().name;
     board_.put(template_node(pool, name));
     option.placement.node = name;

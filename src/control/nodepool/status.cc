@@ -26,6 +26,7 @@ Machine read_machine(const Json& item) {
           .registered = resource::flag(item, "registered"),
           .unneeded_since = time_in(item, "unneededSince"),
           .reason = resource::text(item, "reason"),
+          .asked_by = resource::text(item, "askedBy"),
           .instance = resource::text(item, "instance")};
 }
 
@@ -37,6 +38,7 @@ Json write_machine(const Machine& machine) {
             {"registered", machine.registered}};
   if (machine.unneeded_since) item["unneededSince"] = rfc3339_ms(*machine.unneeded_since);
   if (!machine.reason.empty()) item["reason"] = machine.reason;
+  if (!machine.asked_by.empty()) item["askedBy"] = machine.asked_by;
   if (!machine.instance.empty()) item["instance"] = machine.instance;
   return item;
 }
