@@ -146,8 +146,12 @@ Size projection_size(const ModelConfig& c, Projection projection) {
 Result<AdapterConfig> parse_adapter_config(std::string_view text) {
   const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return invalid("adapter_config.json", "is no JSON object");
-  if (object.value("peft_type", json()) != "LORA")
-    return invalid("peft_type", "is not LORA, the only type that is served");
+  const json type = object.value("peft_type", json());
+  if (type != "LORA") {
+    const bool brief = type.is_string() && type.get_ref<const std::string&>().size() <= 40;
+    return invalid("peft_type", (brief ? "is " + type.get<std::string>() : std::string("is not LORA")) +
+                                    "; LORA is the only type that is served");
+  }
   struct Refused {
     const char* key;
     const char* what;
@@ -174,6 +178,7 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text) {
     }
     config.rank = rank.get<std::size_t>();
   }
+  config.ranks_vary = set(object, "rank_pattern");
   const auto alpha_of = [](const json& value) -> std::optional<double> {
     if (!value.is_number() || !std::isfinite(value.get<double>())) return std::nullopt;
     return value.get<double>();
@@ -207,6 +212,11 @@ Result<AdapterFiles> open_adapter(const std::string& folder, const ModelConfig& 
     config.error().field = config_path + ": " + config.error().field;
     return tl::unexpected(std::move(config.error()));
   }
+  const auto over = [&](std::size_t rank) {
+    return invalid(folder, "LoRA rank " + std::to_string(rank) + " is greater than max_lora_rank " +
+                               std::to_string(rank_max));
+  };
+  if (config->rank > rank_max && !config->ranks_vary) return over(config->rank);
   const std::string weights_path = folder + "/adapter_model.safetensors";
   auto file = MappedFile::open(weights_path);
   if (!file) {
@@ -234,9 +244,12 @@ Result<AdapterFiles> open_adapter(const std::string& folder, const ModelConfig& 
         return invalid(weights_path + ": " + name, "lacks one of its two matrices, or they differ in rank");
       }
       pair->rank = pair->a->shape[0];
-      if (pair->rank > rank_max) {
-        return invalid(folder, "LoRA rank " + std::to_string(pair->rank) + " is greater than max_lora_rank " +
-                                   std::to_string(rank_max));
+      if (pair->rank > rank_max) return over(pair->rank);
+      if (pair->rank != config->rank && !config->ranks_vary) {
+        // Which of the two alpha is to be divided by nobody can say.
+        return invalid(weights_path + ": " + name, "has rank " + std::to_string(pair->rank) +
+                                                       ", but adapter_config.json says r " +
+                                                       std::to_string(config->rank));
       }
       const double r = static_cast<double>(pair->rank);
       pair->scale =

@@ -37,6 +37,7 @@ Size projection_size(const ModelConfig& config, Projection projection);
 
 struct AdapterConfig {
   std::size_t rank = 8;
+  bool ranks_vary = false;  // rank_pattern gives some modules others
   double alpha = 8;
   bool rank_stabilised = false;                 // scale alpha / sqrt(r) rather than alpha / r
   std::map<std::string, double> alpha_pattern;  // by the end of a module's name

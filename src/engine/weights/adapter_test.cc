@@ -18,8 +18,8 @@ TEST(AdapterConfig, RefusesWhatIsNotPlainLora) {
       config_error(
           R"({"peft_type":"LORA","r":8,"lora_alpha":16,"bias":"none","use_dora":false,"modules_to_save":null})"),
       "accepted");
-  EXPECT_EQ(config_error(R"({"peft_type":"IA3"})"), "peft_type is not LORA, the only type that is served");
-  EXPECT_EQ(config_error(R"({})"), "peft_type is not LORA, the only type that is served");
+  EXPECT_EQ(config_error(R"({"peft_type":"IA3"})"), "peft_type is IA3; LORA is the only type that is served");
+  EXPECT_EQ(config_error(R"({})"), "peft_type is not LORA; LORA is the only type that is served");
   EXPECT_EQ(config_error(R"({"peft_type":"LORA","use_dora":true})"),
             "use_dora is set, but DoRA is not served");
   EXPECT_EQ(config_error(R"({"peft_type":"LORA","modules_to_save":["lm_head"]})"),
@@ -99,6 +99,17 @@ TEST_F(AdapterFilesTest, RefusesShapesAndModulesThatDoNotFit) {
   EXPECT_FALSE(open("99999999999999999999.self_attn.q_proj", {2, 128}, {128, 2}));
   EXPECT_FALSE(open("2.self_attn.q_proj", {256}, {256}));
   EXPECT_FALSE(open("2.self_attn.q_proj", {32, 128}, {128, 32}));  // over the limit
+}
+
+TEST_F(AdapterFilesTest, ARankThatTheConfigurationDoesNotTellIsRefused) {
+  const auto opened = [&](const std::string& config) {
+    return open("2.mlp.up_proj", {4, 128}, {352, 4}, config).has_value();
+  };
+  EXPECT_TRUE(opened(R"({"peft_type":"LORA","r":4})"));
+  EXPECT_FALSE(opened(R"({"peft_type":"LORA","r":2})"));
+  EXPECT_FALSE(opened(R"({"peft_type":"LORA"})"));  // PEFT's default is 8
+  EXPECT_FALSE(opened(R"({"peft_type":"LORA","r":64})"));
+  EXPECT_TRUE(opened(R"({"peft_type":"LORA","r":2,"rank_pattern":{"up_proj":4}})"));
 }
 
 TEST_F(AdapterFilesTest, TheDigestIsOfTheContent) {

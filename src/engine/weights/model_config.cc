@@ -70,6 +70,13 @@ class Fields {
   std::optional<Error> error_;
 };
 
+// The first that is named; empty if none is.
+std::string architecture_of(const Fields& fields) {
+  const bool named = fields.has("architectures") && fields.raw("architectures").is_array() &&
+                     !fields.raw("architectures").empty() && fields.raw("architectures")[0].is_string();
+  return named ? fields.raw("architectures")[0].get<std::string>() : std::string();
+}
+
 std::optional<Family> family_of(const Fields& fields) {
   struct Known {
     const char* architecture;
@@ -80,11 +87,7 @@ std::optional<Family> family_of(const Fields& fields) {
                                                    {"MistralForCausalLM", "mistral", Family::kMistral},
                                                    {"Qwen2ForCausalLM", "qwen2", Family::kQwen2},
                                                    {"Qwen3ForCausalLM", "qwen3", Family::kQwen3}}};
-  std::string architecture;
-  if (fields.has("architectures") && fields.raw("architectures").is_array() &&
-      !fields.raw("architectures").empty() && fields.raw("architectures")[0].is_string()) {
-    architecture = fields.raw("architectures")[0];
-  }
+  const std::string architecture = architecture_of(fields);
   const std::string type = fields.text("model_type");
   for (const Known& known : kKnown) {
     if (architecture.empty() ? type == known.type : architecture == known.architecture) return known.family;
@@ -181,9 +184,13 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
   ModelConfig config;
   const auto family = family_of(fields);
   if (!family) {
+    constexpr std::size_t kShownMax = 60;
+    std::string named = architecture_of(fields);
+    if (named.empty()) named = fields.text("model_type");
+    const bool shown = !named.empty() && named.size() <= kShownMax;
     return invalid("architectures",
-                   "is none of LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, "
-                   "which are those known");
+                   (shown ? "names " + named + ", which is none of " : std::string("is none of ")) +
+                       "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, which are those known");
   }
   config.family = *family;
   if (fields.has("quantization_config")) {

@@ -41,7 +41,8 @@ TEST(ModelConfig, DefaultsAreEachFamilys) {
 
 TEST(ModelConfig, RefusesByField) {
   EXPECT_EQ(error_of("[]"), "config.json is no JSON object");
-  EXPECT_EQ(error_of(config_json("", "GPT2LMHeadModel")).substr(0, 30), "architectures is none of Llama");
+  EXPECT_EQ(error_of(config_json("", "GPT2LMHeadModel")).substr(0, 57),
+            "architectures names GPT2LMHeadModel, which is none of Lla");
   EXPECT_EQ(error_of(config_json(R"(,"num_key_value_heads":3)")),
             "num_key_value_heads does not divide num_attention_heads");
   EXPECT_EQ(error_of(config_json(R"(,"hidden_act":"gelu")")), R"(hidden_act is "gelu"; only silu is known)");
