@@ -415,6 +415,28 @@ class Kubectl(Api):
         self.assert_status(self.ask("GET", self.kubectl("get", "pods", "-o", "jsonpath=/api/v1/namespaces/default/pods/{.items[0].metadata.name}/exec")
                                     + "?command=true"), 400, "BadRequest", "Upgrade request required")
 
+    def test_a_pod_that_nobody_owns_finds_its_set_at_once(self):
+        self.kubectl("apply", "-f", "-", stdin="""
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: none-wanted}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: stray}}
+  template: {metadata: {labels: {app: stray}}, spec: {containers: [{name: main, image: example/none}]}}
+""")
+        eventually(lambda: self.kubectl("get", "rs", "none-wanted", "-o", "jsonpath={.status.observedGeneration}") == "1", "the set")
+        self.kubectl("run", "stray", "--image=example/none", "--labels=app=stray")
+        eventually(lambda: self.kubectl("get", "pods", "-l", "app=stray", "-o", "name") == "", "the pod to be one too many")
+
+    def test_apply_asks_for_nothing_that_is_refused(self):
+        for step in ("2-gateway", "4-model"):  # kinds without strategic merge
+            self.kubectl("apply", "-f", EXAMPLE / f"{step}.yaml")
+            done = self.kubectl_all("apply", "-v=6", "-f", EXAMPLE / f"{step}.yaml")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("/openapi/v2", done.stderr)
+            self.assertNotRegex(done.stderr, r" 4\d\d [A-Z]")
+
     def kubectl_in_terminal(self, *args):
         """What kubectl prints where its own streams are a terminal."""
         pid, terminal = pty.fork()

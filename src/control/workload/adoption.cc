@@ -13,11 +13,6 @@ using loop::Action;
 using resource::Json;
 using resource::Object;
 
-bool is_controlled(const Object& object) {
-  const auto& owners = object.metadata().owner_references;
-  return std::any_of(owners.begin(), owners.end(), [](const auto& owner) { return owner.controller; });
-}
-
 // A pod that has ended is nobody's replica any more.
 bool has_ended(const Object& object) {
   const std::string phase = resource::text(object.json(), "status.phase");
@@ -52,6 +47,11 @@ Action release(const Object& owner, const resource::Kind& kind, const Object& de
 }
 
 }  // namespace
+
+bool is_controlled(const Object& object) {
+  const auto& owners = object.metadata().owner_references;
+  return std::any_of(owners.begin(), owners.end(), [](const auto& owner) { return owner.controller; });
+}
 
 std::vector<Action> decide_adoption(const Object& owner, const resource::LabelSelector& selector,
                                     const resource::Kind& kind,

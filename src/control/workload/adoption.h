@@ -13,6 +13,9 @@
 
 namespace tidegate::workload {
 
+// Whether somebody manages it already.
+bool is_controlled(const resource::Object& object);
+
 // `dependents`: all of `kind` in the owner's namespace. Nothing to do is no action. Requires: the owner is
 // not being deleted.
 std::vector<loop::Action> decide_adoption(const resource::Object& owner,

@@ -100,6 +100,31 @@ Controller replica_sets(const Kinds& kinds, Random seed) {
   return controller;
 }
 
+// What nobody owns wakes no owner. It wakes its namespace, where somebody may want it. Its new owner, which
+// looks at the same time from older caches, would adopt it too and not put another in its place.
+Controller strays(const Kinds& kinds) {
+  Controller controller;
+  controller.name = "adoption";
+  const auto namespace_of_stray = [](const Object& object) {
+    return is_controlled(object) ? std::vector<Key>() : std::vector<Key>{{object.namespace_(), ""}};
+  };
+  controller.sources = {{kinds.replica_set, namespace_of_stray}, {kinds.pod, namespace_of_stray}};
+  controller.decide = [kinds](const Key& key, const Caches& caches, WallTime) -> Decision {
+    Decision all;
+    const auto add = [&](Decision one) {
+      for (loop::Action& action : one.actions) all.actions.push_back(std::move(action));
+    };
+    for (const ObjectPtr& deployment : caches.list(*kinds.deployment, key.namespace_)) {
+      add(adopt_sets(kinds, *deployment, caches));
+    }
+    for (const ObjectPtr& set : caches.list(*kinds.replica_set, key.namespace_)) {
+      add(adopt_pods(kinds, *set, caches));
+    }
+    return all;
+  };
+  return controller;
+}
+
 // A pod concerns every Service of its namespace: one key per namespace, looked at as a whole.
 Controller services(const Kinds& kinds) {
   const resource::Kind* service = resource::find_kind("v1", "Service");
@@ -176,8 +201,8 @@ Controller disruption_budgets(const Kinds& kinds) {
 
 std::vector<Controller> controllers(Random random) {
   const Kinds kinds = Kinds::find();
-  return {deployments(kinds), replica_sets(kinds, random), services(kinds), claims(),
-          disruption_budgets(kinds)};
+  return {deployments(kinds), replica_sets(kinds, random), strays(kinds), services(kinds),
+          claims(),           disruption_budgets(kinds)};
 }
 
 }  // namespace tidegate::workload
