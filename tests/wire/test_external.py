@@ -240,8 +240,8 @@ class External(WireTest):
         self.pool(timeout="2m")
         self.apply(DEAR)
         eventually(lambda: self.condition("ProviderReady").get("status") == "True", "the service to be heard", seconds=60, every=0.1)
+        before = len(self.calls("Refresh"))  # before the order: the first that obeys it is the last for long
         self.order(delay=100)
-        before = len(self.calls("Refresh"))
         eventually(lambda: len(self.calls("Refresh")) > before, "a call that hangs", every=0.1)
         self.pods("chat", 1, "{alibabacloud.com/nodepool-id: dear}")
         eventually(lambda: "dear-1" in self.nodes(), "a machine of the other pool", seconds=60, every=0.2)
