@@ -27,7 +27,9 @@
 namespace tidegate::gateway {
 namespace {
 
-// A burst of changes (a file of ten objects, a rollout) is compiled once.
+// One change is compiled at once, but for those that come with it; those of a burst (a file of ten objects, a
+// rollout) at most this often.
+constexpr Duration kTogether = std::chrono::milliseconds(1);
 constexpr Duration kSettle = std::chrono::milliseconds(20);
 
 // How often a listener that could not bind, or a status that could not be written, is tried again.
@@ -162,6 +164,7 @@ struct Gateway::State {
   EndpointClients endpoint_clients;
   std::vector<std::shared_ptr<net::TlsServer>> tls;  // of `snapshot`
   net::Timer settle;
+  TimePoint compiled_at;
   net::Timer try_again;
   std::optional<net::Takeover> takeover;  // of the gateway before this one
   TimePoint takeover_ends;
@@ -193,10 +196,10 @@ Inputs Gateway::State::gather() const {
   return inputs;
 }
 
-// On any thread. The first change of a burst starts the wait; the last one is never more than kSettle late.
+// On any thread. The last change of a burst is never more than kSettle late.
 void Gateway::State::changed() {
   loop.post([this] {
-    if (!settle.armed() && !finishing) settle.arm(loop.now() + kSettle);
+    if (!settle.armed() && !finishing) settle.arm(std::max(loop.now() + kTogether, compiled_at + kSettle));
   });
 }
 
@@ -210,6 +213,7 @@ void Gateway::State::compile_now() {
     return;
   }
   Compiled compiled = compile(gather());
+  compiled_at = std::chrono::steady_clock::now();  // the loop's time stands still meanwhile
   snapshot = compiled.snapshot;
   compiled_once = true;
   waiting = waiting_of(*snapshot, waiting, workers.size());

@@ -123,6 +123,8 @@ class IngressReader {
     }
     const auto found = targets_.find(place);
     if (found == targets_.end()) return;  // nobody to take a share of
+    // As ingress-nginx has it: what cannot be answered by the canary is not sent there.
+    if (pool != route::Destination::kBroken && pools_.at(pool).endpoints.empty() && !pools_.at(pool).holds) return;
     found->second.canary = pool;
     found->second.canary_percent = *ingress.canary_weight;
   }

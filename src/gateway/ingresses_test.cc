@@ -94,6 +94,21 @@ TEST(Ingresses, ACanaryTakesItsShare) {
   EXPECT_EQ(compiled.snapshot->pool(found.rule->destinations[1].target)->name, "next");
 }
 
+TEST(Ingresses, ACanaryThatNobodyServesTakesNoShare) {
+  Inputs inputs = inputs_with({
+      ingress("qwen", rule("h", "/", "Prefix", "qwen")),
+      ingress(
+          "qwen-canary", rule("h", "/", "Prefix", "next"),
+          R"({"nginx.ingress.kubernetes.io/canary":"true","nginx.ingress.kubernetes.io/canary-weight":"20"})"),
+  });
+  inputs.pods.pop_back();
+  const Compiled compiled = compile(inputs);
+  const auto found = matched(compiled, "h", "/");
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found.rule->destinations.size(), 1U);
+  EXPECT_EQ(found.rule->destinations[0].weight, 100U);
+}
+
 TEST(Ingresses, AServiceThatIsMissingIsAnErrorAndNoSilence) {
   const Compiled compiled = compile(inputs_with({ingress("lost", rule("h", "/", "Prefix", "nobody"))}));
   const auto found = matched(compiled, "h", "/");

@@ -253,6 +253,20 @@ TEST(Lifecycle, SidecarsOutliveTheMainContainers) {
   EXPECT_EQ(world.count(Verb::kTerminate, 0), 1);
 }
 
+TEST(PodPlan, WhoIsAskedForReadinessStopsAfterItsPodIsWithdrawn) {
+  resource::Pod pod;
+  pod.spec.containers.resize(3);
+  pod.spec.containers[0].readiness.emplace();
+  pod.spec.containers[1].readiness.emplace();
+  pod.spec.containers[1].pre_stop.emplace();
+  pod.spec.containers[1].pre_stop->type = resource::Action::Type::kSleep;
+  pod.spec.containers[1].pre_stop->sleep_s = 3;
+  const PodPlan plan = plan_pod(pod);
+  EXPECT_EQ(plan.containers[0].pre_stop_wait, milliseconds(200));
+  EXPECT_EQ(plan.containers[1].pre_stop_wait, seconds(3));
+  EXPECT_FALSE(plan.containers[2].has_pre_stop());
+}
+
 TEST(Lifecycle, PreStopComesBeforeTheSignal) {
   ContainerPlan plan = container("a");
   plan.pre_stop_wait = seconds(5);

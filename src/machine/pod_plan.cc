@@ -48,6 +48,10 @@ std::optional<ProbePlan> plan_probe(const std::optional<resource::Probe>& probe,
   return plan;
 }
 
+// Who is asked for readiness is sent requests. A container is told to stop only when whoever sends them has heard
+// that its pod goes; in a cluster one writes a preStop hook that sleeps.
+constexpr Duration kWithdrawal = std::chrono::milliseconds(200);
+
 ContainerPlan plan_container(const resource::Container& container, const resource::PodSpec& pod, bool init) {
   ContainerPlan plan;
   plan.spec = container;
@@ -62,6 +66,8 @@ ContainerPlan plan_container(const resource::Container& container, const resourc
     } else {
       plan.pre_stop = plan_action(*hook, pod);
     }
+  } else if (plan.readiness && !init) {
+    plan.pre_stop_wait = kWithdrawal;
   }
   return plan;
 }
