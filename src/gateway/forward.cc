@@ -1,7 +1,8 @@
 // Admission, ranking, sending, and trying again.
 //
-// A request goes to the best endpoint. If that one refuses the connection, breaks it before answering, or
-// says 503, the request goes once (Config::retries) to the next best. A kept connection that turns out to be
+// A request goes to the best endpoint that lists its model. If that one refuses the connection, breaks it
+// before answering, says 503, or that it does not have the model, the request goes once (Config::retries) to
+// the next best. A kept connection that turns out to be
 // closed is no failure of the endpoint and is replaced by a new one. An engine that refuses members we added
 // is asked again without them.
 
@@ -75,14 +76,6 @@ struct Prompt {
   std::uint32_t bytes = 0;
 };
 
-// An engine that goes by a member of the body answers with its base model when it is asked for an adapter
-// that it does not have: it must not be asked.
-bool lacks_model(const Walk& walk, std::size_t endpoint) {
-  if (walk.live->adapter_words.empty() || walk.target_model().empty()) return false;
-  const auto& words = walk.live->adapter_words[endpoint];
-  return words && words->find(walk.target_model()) == nullptr;
-}
-
 // By the picker's facts as they are. Null if there is none.
 fleet::Live* best(Walk& walk, const Prompt& prompt) {
   const pick::PickRequest request{walk.criticality, prompt.bytes, &walk.live->picking};
@@ -97,13 +90,14 @@ fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, Pro
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
   prompt.looked_up = look_up_prompt(walk);
   const SessionHome session(walk);
+  const Listing::Lacking lacks_model = walk.live->lacking(walk.target_model());
   std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
   facts.resize(endpoints.size());
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     endpoints[i]->observe(adapter, now, facts[i]);
     facts[i].prefix_bytes = prompt.looked_up ? tools.prompts.held_bytes(endpoints[i]->prefix_id()) : 0;
     facts[i].session = session.any() && session.is(*endpoints[i]);
-    facts[i].tried = (tried.count > 0 && tried.contains(endpoints[i].get())) || lacks_model(walk, i);
+    facts[i].tried = (tried.count > 0 && tried.contains(endpoints[i].get())) || lacks_model[i];
   }
   prompt.bytes = static_cast<std::uint32_t>(
       dialect::has_cached_prompt(walk.api) ? std::min<std::size_t>(walk.facts.prompt.size(), kPromptBytesMax)
@@ -258,7 +252,10 @@ net::Task<bool> read_whole(Answer& answer) {
   co_return false;
 }
 
-bool asks_for_adapter(const Walk& walk, const fleet::Live& live) {
+// Whether this may be a refusal of the model, so that its text is worth reading.
+bool may_lack_model(const Walk& walk, const fleet::Live& live, int status) {
+  if (walk.pool->kind != Pool::kInference || walk.target_model().empty()) return false;
+  if (status != 400) return status == 404;
   const dialect::AdapterWords* const words = walk.live->words_of(live);
   const auto* const found = words ? words->find(walk.target_model()) : nullptr;
   return found && found->is_adapter;
@@ -303,12 +300,13 @@ net::Task<Result<void>> attempt(Walk& walk, fleet::Live& live, Answer& answer) {
       co_return tl::unexpected(head.error());
     }
     answer.head = *head;
-    const bool may_lack = asks_for_adapter(walk, live);
-    if (answer.head->status != 400 || !(answer.injected.any() || may_lack)) co_return Result<void>();
+    const int status = answer.head->status;
+    const bool may_lack = may_lack_model(walk, live, status);
+    if (!may_lack && (status != 400 || !answer.injected.any())) co_return Result<void>();
     if (!co_await read_whole(answer)) co_return Result<void>();
-    answer.lacks_model = may_lack && dialect::says_not_loaded(answer.read_already);
+    answer.lacks_model = may_lack && dialect::says_model_missing(status, answer.read_already);
     const dialect::EngineTraits learned =
-        dialect::learn_from_refusal(traits, answer.injected, answer.head->status, answer.read_already);
+        dialect::learn_from_refusal(traits, answer.injected, status, answer.read_already);
     if (learned == traits) co_return Result<void>();
     live.traits().shrink(learned);
     tools.upstream.give_back(std::move(answer.connection));
@@ -333,6 +331,12 @@ void note_failure(fleet::Live& live, const Error& error, TimePoint now) {
   live.failed(now);
   if (live.note_trouble(error.message))
     log::warning("gateway", "endpoint fails requests", {{"endpoint", live.key()}, {"why", error.message}});
+}
+
+// It lacks what it listed, or nobody lists it; then others may have got it lately.
+void note_missing(const PoolView& pool, fleet::Live& live, pick::AdapterId adapter) {
+  live.cell().residency().forget(adapter);
+  for (const std::shared_ptr<fleet::Live>& one : pool.endpoints) one->doubt_models();
 }
 
 // 501 is about the request, not the engine.
@@ -403,6 +407,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     const std::uint32_t retries = endpoints_max > 0 ? endpoints_max - 1 : tools.config.retries;
     const bool may_retry = walk.retries < retries && tried.count < tried.who.size();
     if (answered) {
+      if (answer.lacks_model) note_missing(*walk.live, *live, adapter);
       const bool elsewhere = (answer.head->status == 503 || answer.lacks_model) && may_retry &&
                              tried.count < walk.live->endpoints.size();
       if (!elsewhere) {

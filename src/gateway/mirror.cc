@@ -14,30 +14,36 @@ constexpr std::size_t kUnderWayMax = 256;
 constexpr std::size_t kBytesMax = std::size_t{64} * 1024 * 1024;
 constexpr Duration kTimeMax = std::chrono::minutes(5);
 
-// Of two healthy endpoints drawn by chance the less busy one. Null if none is healthy.
-std::shared_ptr<fleet::Live> choose(const PoolView& pool, TimePoint now, Random& random) {
+// Of two healthy endpoints that serve the model, drawn by chance, the less busy one. Null if there is none.
+std::shared_ptr<fleet::Live> choose(const PoolView& pool, std::string_view model, TimePoint now,
+                                    Random& random) {
+  const Listing::Lacking lacks_model = pool.lacking(model);
+  const auto serves = [&](std::size_t i) {
+    return !lacks_model[i] && pool.endpoints[i]->facts(pick::kNoAdapter, now).healthy;
+  };
   std::shared_ptr<fleet::Live> best;
   for (int tries = 0; tries < 4 && !pool.endpoints.empty(); ++tries) {
-    const std::shared_ptr<fleet::Live>& live = pool.endpoints[random.next() % pool.endpoints.size()];
-    if (!live->facts(pick::kNoAdapter, now).healthy) continue;
+    const std::size_t i = random.next() % pool.endpoints.size();
+    if (!serves(i)) continue;
+    const std::shared_ptr<fleet::Live>& live = pool.endpoints[i];
     if (!best || live->cell().in_flight() < best->cell().in_flight()) best = live;
   }
-  if (best) return best;
-  for (const std::shared_ptr<fleet::Live>& live : pool.endpoints) {
-    if (live->facts(pick::kNoAdapter, now).healthy) return live;
+  for (std::size_t i = 0; i < pool.endpoints.size() && !best; ++i) {
+    if (serves(i)) best = pool.endpoints[i];
   }
-  return nullptr;
+  return best;
+}
+
+// Null: the name goes on unchanged.
+const rewrite::Target* target_of(Walk& walk, const Pool& pool, const PoolView& live) {
+  if (pool.kind != Pool::kInference || !walk.facts.has_model) return nullptr;
+  return pool.models.resolve(walk.model, walk.tools.random.next(), live.served.get()).target;
 }
 
 // The head and the body as the mirror's pool wants them.
-std::string copy_for(Walk& walk, const Pool& pool, const PoolView& live) {
+std::string copy_for(Walk& walk, const rewrite::Target* target) {
   dialect::EditList edits;
-  if (pool.kind == Pool::kInference && walk.facts.has_model) {
-    const rewrite::Resolution resolution =
-        pool.models.resolve(walk.model, walk.tools.random.next(), live.served.get());
-    if (resolution.target)
-      edits.replace_model(walk.facts, walk.is_form ? resolution.target->model : resolution.target->token);
-  }
+  if (target) edits.replace_model(walk.facts, walk.is_form ? target->model : target->token);
   const dialect::Pieces body = edits.apply(walk.request.body);
   std::string request;
   append_request_head(request, walk, body.total);
@@ -52,9 +58,11 @@ void send_mirror(Walk& walk, const route::Mirror& mirror) {
   const Pool* pool = walk.view->snapshot->pool(mirror.target);
   if (!pool || !tools.mirrors.takes(walk.request.body.size())) return;
   const PoolView& live = walk.view->pools[mirror.target];
-  std::shared_ptr<fleet::Live> to = choose(live, tools.loop.now(), tools.random);
+  const rewrite::Target* const target = target_of(walk, *pool, live);
+  std::shared_ptr<fleet::Live> to =
+      choose(live, target ? target->model : walk.model, tools.loop.now(), tools.random);
   if (!to) return;
-  tools.mirrors.send(copy_for(walk, *pool, live), walk.request.head.method == "HEAD", std::move(to),
+  tools.mirrors.send(copy_for(walk, target), walk.request.head.method == "HEAD", std::move(to),
                      walk.deadline(kTimeMax));
 }
 

@@ -133,6 +133,9 @@ TEST(Remarks, SayWhatNoConditionTells) {
   inputs.inference_pools = {pool(R"({"tidegate.dev/session-affinity":"always"})")};
   EXPECT_TRUE(remarked(inputs).starts_with("! annotation tidegate.dev/session-affinity "))
       << remarked(inputs);
+  inputs.inference_pools = {pool(R"({"tidegate.dev/unlisted-models":"maybe"})")};
+  EXPECT_TRUE(remarked(inputs).starts_with("! annotation tidegate.dev/unlisted-models is neither ask nor skip"))
+      << remarked(inputs);
   inputs.inference_pools = {pool(
       R"({"tidegate.dev/picker-config":"{apiVersion: llm-d.ai/v1alpha1, kind: EndpointPickerConfig, plugins: [{type: queue-scorer}], featureGates: [x]}"})")};
   EXPECT_EQ(

@@ -57,6 +57,11 @@ bool is_active(const ServingPod& pod, std::uint16_t port) {
   return active;
 }
 
+Result<bool> parse_unlisted(const std::string& text) {
+  if (text != "ask" && text != "skip") return fail(Code::kInvalid, "is neither ask nor skip");
+  return text == "ask";
+}
+
 // What cannot be read is as if it were not there, and is told in the pool's condition.
 Picking picking_of(const resource::InferencePool& spec, const ObjectPtr& object) {
   Picking picking;
@@ -83,6 +88,7 @@ Picking picking_of(const resource::InferencePool& spec, const ObjectPtr& object)
       kSessionAnnotation, [](const std::string& text) { return parse_session(text); }, picking.session);
   read(
       kEngineAnnotation, [](const std::string& text) { return dialect::parse_engine(text); }, picking.engine);
+  read(kUnlistedAnnotation, parse_unlisted, picking.asks_unlisted);
   return picking;
 }
 

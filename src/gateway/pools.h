@@ -50,6 +50,7 @@ struct Picking {
   std::optional<pick::Session> session;
   bool without_prefixes = false;  // routing-strategy: DEFAULT
   std::optional<dialect::Engine> engine;
+  bool asks_unlisted = false;  // engines load what they are asked for
   std::string problem;  // an annotation that could not be read, which counts as absent
 
   pick::Settings over(pick::Settings settings) const;
@@ -98,6 +99,8 @@ inline constexpr std::string_view kSessionAnnotation = "tidegate.dev/session-aff
 inline constexpr std::string_view kEngineAnnotation = "tidegate.dev/engine";
 inline constexpr std::string_view kEngineLabels[] = {"llm-d.ai/engine-type",
                                                      "inference.networking.k8s.io/engine-type"};
+// "ask": an engine may be asked for a model that only others list; "skip", as without it: it is not.
+inline constexpr std::string_view kUnlistedAnnotation = "tidegate.dev/unlisted-models";
 // On a pod: those of the pool's ports that it serves, "8000,8001".
 inline constexpr std::string_view kActivePortsAnnotation = "llm-d.ai/active-ports";
 

@@ -39,13 +39,17 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settin
   view.prefix_seed = pick::hash_bytes(pool.id, 0);
   std::map<std::string, dialect::ServedModel> served;
   std::vector<std::string> bases;
+  std::vector<Listing::Endpoint> listed;
   bool known = false;
   for (const Endpoint& endpoint : pool.endpoints) {
+    const auto models = fleet.served(endpoint.key);
     if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key)) {
       view.endpoints.push_back(std::move(live));
       view.adapter_words.push_back(fleet.adapter_words(endpoint.key));
+      const bool by_member = view.adapter_words.back() != nullptr;
+      const bool loads_what_is_asked = pool.picking.asks_unlisted && !by_member;
+      listed.push_back({loads_what_is_asked ? nullptr : models.get(), by_member});
     }
-    const auto models = fleet.served(endpoint.key);
     if (!models) continue;
     known = true;
     for (const dialect::ServedModel& model : *models) served.emplace(model.id, model);
@@ -53,6 +57,7 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settin
   }
   if (std::ranges::none_of(view.adapter_words, [](const auto& words) { return words != nullptr; }))
     view.adapter_words.clear();
+  view.listing = Listing::make(listed);
   view.bases = rewrite::NameSet(std::move(bases));
   if (known) {
     std::vector<std::string> names;

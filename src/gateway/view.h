@@ -17,6 +17,7 @@
 #include "gateway/dialect/answer.h"
 #include "gateway/fleet/live.h"
 #include "gateway/flow/cell.h"
+#include "gateway/listing.h"
 #include "gateway/pick/settings.h"
 #include "gateway/rewrite/model_table.h"
 #include "gateway/snapshot.h"
@@ -25,6 +26,10 @@
 namespace tidegate::gateway {
 
 struct PoolView {
+  // Who of `endpoints` must not be asked for it.
+  Listing::Lacking lacking(std::string_view model) const {
+    return listing && !model.empty() ? listing->lacking(model) : Listing::Lacking();
+  }
   // Null if the endpoint's engine goes by the model's name.
   const dialect::AdapterWords* words_of(const fleet::Live& live) const {
     for (std::size_t i = 0; i < adapter_words.size(); ++i) {
@@ -37,6 +42,7 @@ struct PoolView {
   std::shared_ptr<const rewrite::NameSet> served;       // models of all engines; null while none has said
   // As `endpoints`; empty where all engines go by the model's name.
   std::vector<std::shared_ptr<const dialect::AdapterWords>> adapter_words;
+  std::shared_ptr<const Listing> listing;  // null: all may be asked for everything
   rewrite::NameSet bases;                                           // those of them that are no adapters
   std::shared_ptr<const std::vector<dialect::ServedModel>> models;  // what GET /v1/models lists
   std::shared_ptr<flow::Cell> flow;                                 // who waits for this pool

@@ -53,10 +53,6 @@ Result<std::vector<LoraFile>> read_lora_files(std::string_view body) {
   return files;
 }
 
-bool says_not_loaded(std::string_view body) {
-  return body.find("requested LoRA adapters are not loaded") != std::string_view::npos;
-}
-
 std::shared_ptr<const AdapterWords> AdapterWords::make(Engine engine, std::span<const ServedModel> models,
                                                        std::span<const LoraFile> files) {
   auto words = std::make_shared<AdapterWords>();

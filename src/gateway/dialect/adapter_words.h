@@ -33,9 +33,6 @@ struct LoraFile {
 // Errors: kInvalid if it is no such list.
 Result<std::vector<LoraFile>> read_lora_files(std::string_view body);
 
-// Whether an engine's 400 says that it has lost the adapter since it listed it. SGLang's words.
-bool says_not_loaded(std::string_view body);
-
 enum class AdapterField : std::uint8_t { kLora, kLoraPath };
 
 class AdapterWords {

@@ -54,12 +54,6 @@ TEST(AdapterWords, LlamaCppTakesTheNumberAndTurnsAllOffForTheBase) {
   for (const char* broken : {"", "{}", "[", "7"}) EXPECT_FALSE(read_lora_files(broken)) << broken;
 }
 
-TEST(AdapterWords, ALostAdapterIsKnownByTheRefusal) {
-  EXPECT_TRUE(says_not_loaded(
-      R"({"object":"error","message":"The following requested LoRA adapters are not loaded: {'x'}\nLoaded adapters: .","code":400})"));
-  EXPECT_FALSE(says_not_loaded(R"({"message":"max_tokens is too large"})"));
-}
-
 TEST(AdapterWords, OthersGoByTheName) {
   EXPECT_EQ(AdapterWords::make(Engine::kVllm, kModels, {}), nullptr);
   EXPECT_EQ(AdapterWords::make(Engine::kUnknown, kModels, {}), nullptr);

@@ -146,6 +146,16 @@ std::optional<EngineError> read_engine_error(std::string_view body) {
   return error;
 }
 
+// vLLM and those like it answer 404; SGLang 400, when it has lost an adapter that it listed.
+bool says_model_missing(int status, std::string_view body) {
+  if (status == 400) return body.find("requested LoRA adapters are not loaded") != std::string_view::npos;
+  if (status != 404) return false;
+  const std::optional<EngineError> error = read_engine_error(body);
+  if (!error) return false;
+  const auto says = [&](std::string_view words) { return error->message.find(words) != std::string::npos; };
+  return error->param == "model" || (says("model") && (says("does not exist") || says("not found")));
+}
+
 std::string models_body(std::span<const ModelCard> cards) {
   std::string out = "{\"object\":\"list\",\"data\":[";
   for (std::size_t i = 0; i < cards.size(); ++i) {

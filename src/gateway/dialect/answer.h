@@ -47,6 +47,9 @@ struct EngineError {
 };
 std::optional<EngineError> read_engine_error(std::string_view body);
 
+// Whether a refusal says that the engine does not have the model or adapter it was asked for.
+bool says_model_missing(int status, std::string_view body);
+
 struct ModelCard {
   std::string_view id;
   std::string_view root;     // what it stands for; empty: itself

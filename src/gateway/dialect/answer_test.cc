@@ -63,6 +63,25 @@ TEST(Answer, ReadsBothShapesOfAnEnginesErrors) {
   EXPECT_FALSE(read_engine_error("").has_value());
 }
 
+TEST(Answer, AMissingModelIsKnownByTheRefusal) {
+  EXPECT_TRUE(says_model_missing(
+      404,
+      R"({"error":{"message":"The model `x` does not exist.","type":"NotFoundError","param":"model","code":404}})"));
+  EXPECT_TRUE(says_model_missing(
+      404, R"({"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404})"));
+  EXPECT_TRUE(says_model_missing(
+      404, R"({"type":"error","error":{"type":"not_found_error","message":"The model `x` does not exist."}})"));
+  EXPECT_TRUE(says_model_missing(404, R"({"error":"model 'x' not found"})"));
+  EXPECT_TRUE(says_model_missing(
+      400,
+      R"({"object":"error","message":"The following requested LoRA adapters are not loaded: {'x'}\nLoaded adapters: .","code":400})"));
+  EXPECT_FALSE(says_model_missing(404, R"({"detail":"Not Found"})"));
+  EXPECT_FALSE(says_model_missing(404, R"({"error":{"message":"Not Found","type":"NotFoundError","code":404}})"));
+  EXPECT_FALSE(says_model_missing(404, ""));
+  EXPECT_FALSE(says_model_missing(400, R"({"message":"max_tokens is too large"})"));
+  EXPECT_FALSE(says_model_missing(500, R"({"error":{"message":"The model `x` does not exist."}})"));
+}
+
 TEST(Answer, ModelsAreListedAndReadBack) {
   const std::vector<ModelCard> cards = {
       {"lora-request", "", "", 1700000000, std::nullopt},

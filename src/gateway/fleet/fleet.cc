@@ -15,6 +15,9 @@ constexpr std::uint32_t kFailuresUntilOut = 2;
 // An endpoint without a metrics page is asked again after this many intervals.
 constexpr int kIntervalsWithoutPage = 20;
 
+// However often requests find a list of models untrue, it is read again no sooner.
+constexpr Duration kDoubtPause = std::chrono::milliseconds(500);
+
 // Of prompts, roughly; what an engine's cache holds is told in tokens.
 constexpr std::uint64_t kBytesPerToken = 4;
 
@@ -33,6 +36,7 @@ struct Fleet::Watched {
   dialect::EngineState state;
   std::shared_ptr<const std::vector<dialect::ServedModel>> served;
   TimePoint models_due{};
+  TimePoint models_read{};
   double tokens = 0;  // that it had computed and generated when last asked
   std::uint32_t failures_in_row = 0;
   std::uint64_t scrapes_failed = 0;
@@ -125,8 +129,12 @@ net::Task<void> Fleet::watch(std::shared_ptr<Watched> watched) {
   while (!watched->gone) {
     const TimePoint started = loop_.now();
     const bool answered = co_await scrape(*watched);
-    if (answered && !watched->gone && started >= watched->models_due) {
+    const bool is_doubted =
+        watched->live->models_doubted() && started >= watched->models_read + kDoubtPause;
+    if (answered && !watched->gone && (started >= watched->models_due || is_doubted)) {
       watched->models_due = started + options_.models_interval;
+      watched->models_read = started;
+      watched->live->believe_models();
       co_await read_models(*watched);
     }
     const bool idle = answered && !watched->has_page;

@@ -117,6 +117,11 @@ class Live {
     return true;
   }
 
+  // A request found its list of models to be no longer true.
+  void doubt_models() { models_doubted_.store(true, std::memory_order_relaxed); }
+  bool models_doubted() const { return models_doubted_.load(std::memory_order_relaxed); }
+  void believe_models() { models_doubted_.store(false, std::memory_order_relaxed); }
+
   // Why it is out, for people; empty if it is not. Both take a lock: for when things go wrong. True if that
   // was not known.
   bool note_trouble(std::string_view why) {
@@ -148,6 +153,7 @@ class Live {
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<std::int64_t> retry_at_ns_{0};
   std::atomic<bool> unreachable_{false};
+  std::atomic<bool> models_doubted_{false};
   mutable std::mutex trouble_mutex_;
   std::string trouble_;  // guarded by trouble_mutex_
 };
