@@ -72,6 +72,20 @@ std::map<std::string, std::string> read_base64(Reader& root, std::string_view fi
   return result;
 }
 
+// As Kubernetes bounds what ConfigMaps and Secrets hold. `field` is where it says so.
+constexpr std::size_t kValuesMax = 1024 * 1024;
+
+void bound_values(Reader& root, const char* field, std::size_t bytes) {
+  if (bytes > kValuesMax)
+    root.wrong(field, "Too long: may not be more than " + std::to_string(kValuesMax) + " bytes");
+}
+
+std::size_t bytes_of(const std::map<std::string, std::string>& values) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : values) bytes += value.size();
+  return bytes;
+}
+
 ConfigMap read_config_map(Reader& root) {
   ConfigMap map;
   map.data = root.text_map("data", Need::kOptional, config_key);
@@ -81,6 +95,7 @@ ConfigMap read_config_map(Reader& root) {
     if (map.data.contains(key))
       root.wrong("binaryData", "has \"" + key + "\", which is in data too; keep one of them");
   }
+  bound_values(root, "[]", bytes_of(map.data) + bytes_of(map.binary_data));
   return map;
 }
 
@@ -90,6 +105,7 @@ Secret read_secret(Reader& root) {
   secret.data = read_base64(root, "data");
   for (auto& [key, value] : root.text_map("stringData", Need::kOptional, config_key))
     secret.data[key] = value;
+  bound_values(root, "data", bytes_of(secret.data));
   secret.immutable = root.boolean("immutable").value_or(false);
   return secret;
 }

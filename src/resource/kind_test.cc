@@ -385,6 +385,10 @@ TEST(Admit, CoreKinds) {
           "spec.ports[1].name is missing; a Service with several ports names each of them"}});
   EXPECT_EQ(verdict("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '!'}"),
             "data.a is not Base64; encode the value, or put it as it is into stringData");
+  const std::string half(600 * 1024, 'x');
+  EXPECT_EQ(verdict("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {a: " + half + "}"), "accepted");
+  EXPECT_EQ(verdict("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {a: " + half + ", b: " + half + "}"),
+            "[] Too long: may not be more than 1048576 bytes");
   EXPECT_EQ(verdict("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {a: 1}"),
             "data.a is 1 (a number); use a string, with quotes around it");
   EXPECT_EQ(verdict("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\nspec: {}"),

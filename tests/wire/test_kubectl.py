@@ -249,6 +249,16 @@ class Rules(Api):
         for _ in range(3):
             self.assert_status(self.ask("POST", self.MAPS, large), 413, "RequestEntityTooLarge")
 
+    def test_what_holds_more_than_a_mebibyte_is_told_so(self):
+        map = {"metadata": {"name": "large"}, "data": {"a": "x" * (600 << 10)}}
+        self.assertEqual(self.ask("POST", self.MAPS, map)[0], 201)
+        map["data"]["b"] = map["data"]["a"]
+        body = self.assert_status(self.ask("PUT", self.MAPS + "/large", map), 422, "Invalid",
+                                  'ConfigMap "large" is invalid: []: Too long: may not be more than 1048576 bytes')
+        self.assertEqual(body["details"]["causes"][0]["reason"], "FieldValueTooLong")
+        labels = {"metadata": {"name": "annotated", "annotations": {"a": "x" * (1600 << 10)}}}
+        self.assert_status(self.ask("POST", self.MAPS, labels), 413, "RequestEntityTooLarge")
+
     def test_eviction_keeps_the_budget(self):
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": {"app": "p"}},
                "spec": {"containers": [{"name": "main", "image": "example/none"}], "nodeName": "elsewhere"}}

@@ -40,6 +40,7 @@ std::vector<Subresource> subresources(const Kind& kind, std::string_view version
   if (kind.group.empty() && kind.kind == "Pod") {
     found.push_back({"log", {}, {}, {}, {"get"}});
     found.push_back({"exec", "", "v1", "PodExecOptions", {"create", "get"}});
+    found.push_back({"portforward", "", "v1", "PodPortForwardOptions", {"create", "get"}});
     found.push_back({"binding", "", "v1", "Binding", {"create"}});
     found.push_back({"eviction", "policy", "v1", "Eviction", {"create"}});
   }

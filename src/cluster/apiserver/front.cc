@@ -11,6 +11,7 @@
 #include "cluster/apiserver/exec.h"
 #include "cluster/apiserver/logs.h"
 #include "cluster/apiserver/openapi.h"
+#include "cluster/apiserver/portforward.h"
 #include "cluster/apiserver/usage.h"
 #include "cluster/apiserver/watch.h"
 #include "cluster/store/kind_registry.h"
@@ -132,6 +133,10 @@ net::Task<void> serve_call(Desk& desk, const http::Request& request, const Call&
   }
   if (call.kind != nullptr && call.kind->kind == "Pod" && call.path.subresource == "exec") {
     co_await serve_exec(desk, request, call, responder);
+    co_return;
+  }
+  if (call.kind != nullptr && call.kind->kind == "Pod" && call.path.subresource == "portforward") {
+    co_await serve_portforward(desk, request, call, responder);
     co_return;
   }
   Response response;

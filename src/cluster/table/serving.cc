@@ -27,6 +27,15 @@ Json model_cells(const Json& model, WallTime now) {
                       text(model, "spec.criticality"), age(model, now)});
 }
 
+Json objective_cells(const Json& objective, WallTime now) {
+  return Json::array({name(objective), text(objective, "spec.poolRef.name"), text_or(objective, "spec.priority", ""),
+                      age(objective, now)});
+}
+
+Json rewrite_cells(const Json& rewrite, WallTime now) {
+  return Json::array({name(rewrite), text(rewrite, "spec.poolRef.name"), age(rewrite, now)});
+}
+
 // The share of traffic that matches, as a KServe revision: its percentage and its name.
 Json traffic(const Json& service, bool latest, const char* field) {
   for (const Json& target : items(service, "status.components.predictor.traffic")) {
@@ -47,8 +56,12 @@ Json inference_service_cells(const Json& service, WallTime now) {
 
 Json llm_service_cells(const Json& service, WallTime now) {
   const Json* ready = resource::condition(service, "Ready");
+  std::string urls;
+  for (const Json& address : items(service, "status.addresses")) {
+    urls += (urls.empty() ? "" : " ") + text(address, "url");
+  }
   return Json::array({name(service), text(service, "status.url"), condition(service, "Ready"),
-                      ready == nullptr ? std::string() : text(*ready, "reason"), age(service, now)});
+                      ready == nullptr ? std::string() : text(*ready, "reason"), age(service, now), urls});
 }
 
 Json policy_cells(const Json& policy, WallTime now) {
@@ -77,6 +90,14 @@ std::span<const Layout> serving_layouts() {
        "InferenceModel",
        {{"Name"}, {"Model Name"}, {"Inference Pool"}, {"Criticality"}, {"Age"}},
        model_cells},
+      {"inference.networking.x-k8s.io",
+       "InferenceObjective",
+       {{"Name"}, {"Inference Pool"}, {"Priority"}, {"Age"}},
+       objective_cells},
+      {"inference.networking.x-k8s.io",
+       "InferenceModelRewrite",
+       {{"Name"}, {"Inference Pool"}, {"Age"}},
+       rewrite_cells},
       {"serving.kserve.io",
        "InferenceService",
        {{"Name"},
@@ -90,7 +111,7 @@ std::span<const Layout> serving_layouts() {
        inference_service_cells},
       {"serving.kserve.io",
        "LLMInferenceService",
-       {{"Name"}, {"URL"}, {"Ready"}, {"Reason"}, {"Age"}},
+       {{"Name"}, {"URL"}, {"Ready"}, {"Reason"}, {"Age"}, {"URLs", "string", 1}},
        llm_service_cells},
       {"scheduling.alibabacloud.com",
        "ResourcePolicy",

@@ -173,6 +173,15 @@ TEST(Serving, Columns) {
                  {"type":"Ready","status":"True"}],"components":{"predictor":{"traffic":[{"latestRevision":true,
                  "percent":100,"revisionName":"q-1"}]}}}})"),
             "x | http://q | True | null | 100 | null | q-1 | 2m30s");
+  EXPECT_EQ(line("serving.kserve.io", R"({"kind":"LLMInferenceService","status":{"url":"http://q","addresses":[
+                 {"url":"http://q"},{"url":"http://r"}],"conditions":[{"type":"Ready","status":"False","reason":"No"}]}})",
+                 true),
+            "x | http://q | False | No | 2m30s | http://q http://r");
+  EXPECT_EQ(line("inference.networking.x-k8s.io",
+                 R"({"kind":"InferenceObjective","spec":{"poolRef":{"name":"p"},"priority":-3}})"),
+            "x | p | -3 | 2m30s");
+  EXPECT_EQ(line("inference.networking.x-k8s.io", R"({"kind":"InferenceModelRewrite","spec":{"poolRef":{"name":"p"}}})"),
+            "x | p | 2m30s");
   EXPECT_EQ(line("gateway.networking.k8s.io", R"({"kind":"HTTPRoute","spec":{"hostnames":["a","b"]}})"),
             "x | [\"a\",\"b\"] | 2m30s");
   EXPECT_EQ(line("networking.k8s.io",
