@@ -1,5 +1,5 @@
-// What kubectl port-forward sends: WebSocket messages with SPDY frames in them, or the frames alone. No cut of the bytes
-// changes what is read, and what is too large is refused.
+// What kubectl port-forward sends: WebSocket messages with SPDY frames in them, or the frames alone. No cut
+// of the bytes changes what is read, and what is too large is refused.
 
 #include <cstdint>
 #include <string>
@@ -23,7 +23,8 @@ struct Read {
 };
 
 std::string shown(const SpdyFrame& frame) {
-  std::string text = std::to_string(static_cast<int>(frame.kind)) + "/" + std::to_string(frame.stream) + (frame.last ? "/last" : "");
+  std::string text = std::to_string(static_cast<int>(frame.kind)) + "/" + std::to_string(frame.stream) +
+                     (frame.last ? "/last" : "");
   for (const auto& [name, value] : frame.fields) text += "/" + name + "=" + value;
   return text + "/" + frame.payload;
 }

@@ -64,6 +64,11 @@ class Folder {
   fs::path path;
 };
 
+// Beside a figure: what it shall be, and whether it is.
+std::string goal(const std::string& wanted, bool met) {
+  return " (goal " + wanted + ": " + (met ? "met" : "NOT met") + ")";
+}
+
 struct Speed {
   double per_second = 0;
   double cpu_us = 0;  // of all threads, per write
@@ -239,9 +244,10 @@ void bench_writes(const std::string& where, int threads, int turns, double time)
   const auto middle = static_cast<std::size_t>(turns / 2);
   std::printf(
       "%3d writers: store %.0f/s (%.0f to %.0f), SQLite alone %.0f/s (%.0f to %.0f), ratio %.2f (%.2f to "
-      "%.2f); CPU per write %.1f us and %.1f us\n",
+      "%.2f)%s; CPU per write %.1f us and %.1f us\n",
       threads, ours[middle], ours.front(), ours.back(), bare[middle], bare.front(), bare.back(),
-      ratios[middle], ratios.front(), ratios.back(), our_cpu[middle], bare_cpu[middle]);
+      ratios[middle], ratios.front(), ratios.back(), goal("0.70", ratios[middle] >= 0.7).c_str(), our_cpu[middle],
+      bare_cpu[middle]);
 }
 
 double resident_mib() {
@@ -278,8 +284,9 @@ void bench_lists(cluster::Store& store) {
   }
   std::sort(bare.begin(), bare.end());
   std::sort(texts.begin(), texts.end());
-  std::printf("list: %.2f ms (%.2f to %.2f); writing it all as JSON %.1f ms (%.1f to %.1f)\n", bare[10],
-              bare.front(), bare.back(), texts[10], texts.front(), texts.back());
+  std::printf("list: %.2f ms (%.2f to %.2f); writing it all as JSON %.1f ms (%.1f to %.1f)%s\n", bare[10],
+              bare.front(), bare.back(), texts[10], texts.front(), texts.back(),
+              goal("150 ms together", bare[10] + texts[10] < 150).c_str());
 }
 
 // A thread each for a few of them; the others ask in turn, as the API server's loops do.
@@ -325,8 +332,11 @@ void bench_watches(cluster::Store& store, int watches, int changes) {
   const double written = since(began);
   threads.clear();
   std::printf(
-      "watches: %d, %d durable changes written in %.2f s, all seen after %.2f s: %llu events, %d wrong\n",
-      watches, changes, written, since(began), static_cast<unsigned long long>(seen.load()), wrong.load());
+      "watches: %d, %d durable changes written in %.2f s, all seen after %.2f s: %llu events, %d wrong%s\n",
+      watches, changes, written, since(began), static_cast<unsigned long long>(seen.load()), wrong.load(),
+      goal("each, once and in order",
+           wrong == 0 && seen == static_cast<std::uint64_t>(watches) * static_cast<std::uint64_t>(changes))
+          .c_str());
 }
 
 // With 10,000 objects. In a process that has done nothing yet: what came before would count in memory.
@@ -337,8 +347,9 @@ void bench_objects(const std::string& where) {
   {
     const auto store = open_store(folder.path / "s.db", clock);
     fill(*store, 10'000);
-    std::printf("memory: %.0f MiB before, %.0f MiB after writing 10,000 objects (with their history)\n",
-                before, resident_mib());
+    const double after = resident_mib();
+    std::printf("memory: %.0f MiB before, %.0f MiB after writing 10,000 objects (with their history)%s\n",
+                before, after, goal("150 MiB", after < 150).c_str());
     bench_lists(*store);
     bench_watches(*store, 1000, 500);
   }

@@ -46,7 +46,7 @@ Metadata read_metadata(Reader& document) {
 
 }  // namespace
 
-Object::Object(std::string api_version, std::string kind, Metadata metadata, std::unique_ptr<const Json> json)
+Object::Object(std::string api_version, std::string kind, Metadata metadata, std::unique_ptr<Json> json)
     : api_version_(std::move(api_version)),
       kind_(std::move(kind)),
       metadata_(std::move(metadata)),
@@ -55,6 +55,17 @@ Object::Object(std::string api_version, std::string kind, Metadata metadata, std
 Object::~Object() = default;
 
 Result<ObjectPtr> Object::make(Json document) {
+  auto object = draft(std::move(document));
+  if (!object) return tl::unexpected(std::move(object.error()));
+  return ObjectPtr(*std::move(object));
+}
+
+void Object::number(std::uint64_t resource_version) {
+  metadata_.resource_version = resource_version;
+  (*json_)["metadata"]["resourceVersion"] = std::to_string(resource_version);
+}
+
+Result<std::shared_ptr<Object>> Object::draft(Json document) {
   Findings findings;
   std::string api_version;
   std::string kind;
@@ -67,8 +78,8 @@ Result<ObjectPtr> Object::make(Json document) {
     metadata = read_metadata(reader);
   }
   if (!findings.errors.empty()) return tl::unexpected(std::move(findings.errors.front()));
-  return std::make_shared<const Object>(std::move(api_version), std::move(kind), std::move(metadata),
-                                        std::make_unique<const Json>(std::move(document)));
+  return std::make_shared<Object>(std::move(api_version), std::move(kind), std::move(metadata),
+                                  std::make_unique<Json>(std::move(document)));
 }
 
 std::string Object::title() const {

@@ -54,6 +54,9 @@ class Object {
   // Takes the document over. Errors: kInvalid if apiVersion, kind or metadata are missing or of the wrong
   // type.
   static Result<ObjectPtr> make(Json document);
+  // The same, for whoever will number() it before anybody else sees it.
+  static Result<std::shared_ptr<Object>> draft(Json document);
+  void number(std::uint64_t resource_version);
 
   const std::string& api_version() const { return api_version_; }
   const std::string& kind() const { return kind_; }
@@ -65,14 +68,14 @@ class Object {
   // "InferenceModel default/lora-request", for messages.
   std::string title() const;
 
-  Object(std::string api_version, std::string kind, Metadata metadata, std::unique_ptr<const Json> json);
+  Object(std::string api_version, std::string kind, Metadata metadata, std::unique_ptr<Json> json);
   ~Object();
 
  private:
   std::string api_version_;
   std::string kind_;
   Metadata metadata_;
-  std::unique_ptr<const Json> json_;
+  std::unique_ptr<Json> json_;
 };
 
 }  // namespace tidegate::resource

@@ -177,7 +177,8 @@ bool Reader::has(std::string_view field) {
   return find(field) != nullptr;
 }
 
-bool Reader::text_fits(const std::string& where, const std::string& text, const TextRule& rule) {
+// What is wrong with a text; empty if nothing is.
+std::string Reader::misfit(const std::string& text, const TextRule& rule) {
   std::string message;
   if (text.size() < rule.min || (text.empty() && rule.need == Need::kRequired)) {
     message = text.empty()
@@ -189,8 +190,14 @@ bool Reader::text_fits(const std::string& where, const std::string& text, const 
     const std::string_view remedy = rule.syntax(text);
     if (!remedy.empty()) message = what_it_is(Json(text), false) + "; " + std::string(remedy);
   }
+  return message;
+}
+
+// Where a text stands is only made out where something is wrong with it: it costs more than all the rest.
+bool Reader::text_fits(std::string_view field, const std::string& text, const TextRule& rule) {
+  std::string message = misfit(text, rule);
   if (message.empty()) return true;
-  if (findings_.errors.size() < kErrorsMax) findings_.errors.push_back(Error{Code::kInvalid, where, message});
+  wrong(field, std::move(message));
   return false;
 }
 
@@ -207,7 +214,7 @@ std::string Reader::text(std::string_view field, const TextRule& rule) {
     return {};
   }
   const auto& text = value->get_ref<const std::string&>();
-  return text_fits(path(field), text, rule) ? text : std::string();
+  return text_fits(field, text, rule) ? text : std::string();
 }
 
 std::optional<std::int64_t> Reader::integer(std::string_view field, const IntegerRule& rule) {
@@ -275,7 +282,7 @@ std::optional<IntOrText> Reader::int_or_text(std::string_view field, const Integ
   if (value == nullptr) return {};
   if (value->is_string()) {
     const auto& text = value->get_ref<const std::string&>();
-    if (!text_fits(path(field), text, {.need = Need::kRequired, .syntax = text_syntax})) return {};
+    if (!text_fits(field, text, {.need = Need::kRequired, .syntax = text_syntax})) return {};
     return IntOrText{0, text};
   }
   const auto number = integer(field, rule);
@@ -302,18 +309,24 @@ std::vector<std::string> Reader::texts(std::string_view field, const ListRule& l
   }
   for (std::size_t i = 0; i < value->size(); ++i) {
     const Json& entry = (*value)[i];
-    std::string where = path(field);
-    append_index(where, i);
+    const auto refuse = [&](std::string message) {
+      if (findings_.errors.size() >= kErrorsMax) return;
+      std::string where = path(field);
+      append_index(where, i);
+      findings_.errors.push_back(Error{Code::kInvalid, std::move(where), std::move(message)});
+    };
     if (!entry.is_string()) {
-      if (findings_.errors.size() < kErrorsMax) {
-        findings_.errors.push_back(Error{Code::kInvalid, where,
-                                         what_it_is(entry, true) + "; use a string" +
-                                             (entry.is_primitive() ? ", with quotes around it" : "")});
-      }
+      refuse(what_it_is(entry, true) + "; use a string" +
+             (entry.is_primitive() ? ", with quotes around it" : ""));
       continue;
     }
     const auto& text = entry.get_ref<const std::string&>();
-    if (text_fits(where, text, item)) result.push_back(text);
+    std::string message = misfit(text, item);
+    if (message.empty()) {
+      result.push_back(text);
+    } else {
+      refuse(std::move(message));
+    }
   }
   return result;
 }
@@ -339,7 +352,7 @@ std::map<std::string, std::string> Reader::text_map(std::string_view field, Need
       map.wrong(member.key(), what_it_is(value, true) + "; use a string" +
                                   (value.is_primitive() ? ", with quotes around it" : ""));
     } else if (const auto& text = value.get_ref<const std::string&>();
-               value_syntax == nullptr || text_fits(map.path(member.key()), text, {.syntax = value_syntax})) {
+               value_syntax == nullptr || map.text_fits(member.key(), text, {.syntax = value_syntax})) {
       result.emplace(member.key(), text);
     }
   }

@@ -149,7 +149,8 @@ class Reader {
   const Json* require(std::string_view field, Need need);
   // The node of a field in what is being described; null unless describing.
   Schema* note(std::string_view field, Schema::Type type, Need need = Need::kOptional);
-  bool text_fits(const std::string& path, const std::string& text, const TextRule& rule);
+  static std::string misfit(const std::string& text, const TextRule& rule);
+  bool text_fits(std::string_view field, const std::string& text, const TextRule& rule);
 
   const Json* value_ = nullptr;  // an object, or null
   Schema* schema_ = nullptr;     // the object that is being described; null: reading

@@ -30,12 +30,13 @@ constexpr Duration kFarewell = std::chrono::seconds(1);  // for the client to cl
 
 // One connection to the pod.
 struct Forward {
-  Forward(net::Loop& loop, std::uint32_t the_data, std::uint32_t the_error) : data(the_data), error(the_error), bell(loop), taken(loop) {}
+  Forward(net::Loop& loop, std::uint32_t the_data, std::uint32_t the_error)
+      : data(the_data), error(the_error), bell(loop), taken(loop) {}
 
-  const std::uint32_t data;   // the client's streams
+  const std::uint32_t data;  // the client's streams
   const std::uint32_t error;
   net::Stream pod;
-  std::string waiting;  // for the pod
+  std::string waiting;       // for the pod
   bool client_ends = false;  // after `waiting`
   bool over = false;
   net::Alarm bell;   // something waits for the pod
@@ -63,11 +64,11 @@ struct Tunnel {
   SpdyReader frames{kFrameMax};
   bool replied = false;
   bool over = false;
-  std::string out;                // not yet sent
-  std::vector<net::Alarm*> full;  // who waits for room in it
-  net::Alarm bell;                // there is something in it
+  std::string out;                                             // not yet sent
+  std::vector<net::Alarm*> full;                               // who waits for room in it
+  net::Alarm bell;                                             // there is something in it
   std::map<std::uint32_t, std::shared_ptr<Forward>> forwards;  // by the stream of their bytes
-  std::map<std::string, std::uint32_t> errors;                 // streams whose partners have not come, by number
+  std::map<std::string, std::uint32_t> errors;  // streams whose partners have not come, by number
 
   void say(const std::string& frame) {
     if (over) return;
@@ -168,7 +169,8 @@ void open_stream(Tunnel& tunnel, net::TaskGroup& tasks, SpdyFrame& frame) {
   const auto partner = tunnel.errors.find(number);
   const bool known = tunnel.forwards.contains(frame.stream) || frame.stream == 0;
   const bool fits = type == "error" ? partner == tunnel.errors.end() && tunnel.errors.size() < kStreamsMax
-                                    : type == "data" && partner != tunnel.errors.end() && tunnel.forwards.size() < kStreamsMax;
+                                    : type == "data" && partner != tunnel.errors.end() &&
+                                          tunnel.forwards.size() < kStreamsMax;
   if (known || !port || !fits || number.size() > 64) return tunnel.say(spdy_reset(frame.stream));
   tunnel.say(spdy_reply(frame.stream, !std::exchange(tunnel.replied, true)));
   if (type == "error") {
@@ -194,7 +196,8 @@ net::Task<void> take(Tunnel& tunnel, net::TaskGroup& tasks, SpdyFrame& frame) {
   forward->waiting += frame.payload;
   forward->client_ends = forward->client_ends || frame.last;
   forward->bell.ring_now();
-  while (forward->waiting.size() > kWaitingMax && !forward->over) co_await forward->taken.until(TimePoint::max());
+  while (forward->waiting.size() > kWaitingMax && !forward->over)
+    co_await forward->taken.until(TimePoint::max());
 }
 
 // The frames in what has come. False: nothing more can be read.
@@ -245,14 +248,17 @@ Way way_of(const http::Request& request) {
   const std::string_view upgrade = request.header("Upgrade").value_or("");
   const auto offers = [&](std::string_view field, std::string_view protocol) {
     bool found = false;
-    http::for_each_in_list(request.header(field).value_or(""), [&](std::string_view item) { found = found || item == protocol; });
+    http::for_each_in_list(request.header(field).value_or(""),
+                           [&](std::string_view item) { found = found || item == protocol; });
     return found;
   };
   if (ascii::equals_ignoring_case(upgrade, "websocket")) {
-    const bool right = !request.header("Sec-WebSocket-Key").value_or("").empty() && offers("Sec-WebSocket-Protocol", kTunnelled);
+    const bool right = !request.header("Sec-WebSocket-Key").value_or("").empty() &&
+                       offers("Sec-WebSocket-Protocol", kTunnelled);
     return right ? Way::kMessages : Way::kNone;
   }
-  const bool right = ascii::equals_ignoring_case(upgrade, "SPDY/3.1") && offers("X-Stream-Protocol-Version", kProtocol);
+  const bool right =
+      ascii::equals_ignoring_case(upgrade, "SPDY/3.1") && offers("X-Stream-Protocol-Version", kProtocol);
   return right ? Way::kFrames : Way::kNone;
 }
 
@@ -263,7 +269,8 @@ Answer<net::Address> pod_address(const Desk& desk, const Call& call) {
   const resource::Json& document = (*pod)->json();
   const std::string phase = resource::text(document, "status.phase");
   if (phase != "Running") {
-    return bad_request("unable to forward port because pod is not running. Current status=" + (phase.empty() ? "Pending" : phase));
+    return bad_request("unable to forward port because pod is not running. Current status=" +
+                       (phase.empty() ? "Pending" : phase));
   }
   // A status may be written by hand: the server calls nobody but pods of this machine.
   const auto address = net::Address::parse(resource::text(document, "status.podIP"), 0);
@@ -282,9 +289,10 @@ net::Task<void> serve_portforward(Desk& desk, const http::Request& request, cons
                                   http::Responder& responder) {
   const Way way = way_of(request);
   if (way == Way::kNone) {
-    co_await refuse(responder, bad_request("Upgrade request required: to a WebSocket of protocol " + std::string(kTunnelled) +
-                                           ", or to SPDY/3.1 with X-Stream-Protocol-Version: " + std::string(kProtocol))
-                                   .value());
+    const auto refusal =
+        bad_request("Upgrade request required: to a WebSocket of protocol " + std::string(kTunnelled) +
+                    ", or to SPDY/3.1 with X-Stream-Protocol-Version: " + std::string(kProtocol));
+    co_await refuse(responder, refusal.value());
     co_return;
   }
   Answer<net::Address> pod = tl::unexpected(plain_status(429, "too many requests are waiting"));
@@ -296,7 +304,8 @@ net::Task<void> serve_portforward(Desk& desk, const http::Request& request, cons
     co_return;
   }
   if (way == Way::kMessages) {
-    responder.header("Sec-WebSocket-Accept", websocket_accept(request.header("Sec-WebSocket-Key").value_or("")));
+    responder.header("Sec-WebSocket-Accept",
+                     websocket_accept(request.header("Sec-WebSocket-Key").value_or("")));
     responder.header("Sec-WebSocket-Protocol", kTunnelled);
   } else {
     responder.header("X-Stream-Protocol-Version", kProtocol);

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <array>
+#include <utility>
 
 #include "base/check.h"
 
@@ -19,29 +20,71 @@ constexpr std::uint32_t kStreamMask = 0x7fffffff;
 enum Type : std::uint32_t { kSynStream = 1, kSynReply = 2, kRstStream = 3, kPingType = 6, kHeaders = 8 };
 
 // What both sides know before the first field block: words with their lengths, then loose text.
-constexpr std::array<std::string_view, 65> kWords = {
-    "options",           "head",           "post",
-    "put",               "delete",         "trace",
-    "accept",            "accept-charset", "accept-encoding",
-    "accept-language",   "accept-ranges",  "age",
-    "allow",             "authorization",  "cache-control",
-    "connection",        "content-base",   "content-encoding",
-    "content-language",  "content-length", "content-location",
-    "content-md5",       "content-range",  "content-type",
-    "date",              "etag",           "expect",
-    "expires",           "from",           "host",
-    "if-match",          "if-modified-since", "if-none-match",
-    "if-range",          "if-unmodified-since", "last-modified",
-    "location",          "max-forwards",   "pragma",
-    "proxy-authenticate", "proxy-authorization", "range",
-    "referer",           "retry-after",    "server",
-    "te",                "trailer",        "transfer-encoding",
-    "upgrade",           "user-agent",     "vary",
-    "via",               "warning",        "www-authenticate",
-    "method",            "get",            "status",
-    "200 OK",            "version",        "HTTP/1.1",
-    "url",               "public",         "set-cookie",
-    "keep-alive",        "origin"};
+constexpr std::array<std::string_view, 65> kWords = {"options",
+                                                     "head",
+                                                     "post",
+                                                     "put",
+                                                     "delete",
+                                                     "trace",
+                                                     "accept",
+                                                     "accept-charset",
+                                                     "accept-encoding",
+                                                     "accept-language",
+                                                     "accept-ranges",
+                                                     "age",
+                                                     "allow",
+                                                     "authorization",
+                                                     "cache-control",
+                                                     "connection",
+                                                     "content-base",
+                                                     "content-encoding",
+                                                     "content-language",
+                                                     "content-length",
+                                                     "content-location",
+                                                     "content-md5",
+                                                     "content-range",
+                                                     "content-type",
+                                                     "date",
+                                                     "etag",
+                                                     "expect",
+                                                     "expires",
+                                                     "from",
+                                                     "host",
+                                                     "if-match",
+                                                     "if-modified-since",
+                                                     "if-none-match",
+                                                     "if-range",
+                                                     "if-unmodified-since",
+                                                     "last-modified",
+                                                     "location",
+                                                     "max-forwards",
+                                                     "pragma",
+                                                     "proxy-authenticate",
+                                                     "proxy-authorization",
+                                                     "range",
+                                                     "referer",
+                                                     "retry-after",
+                                                     "server",
+                                                     "te",
+                                                     "trailer",
+                                                     "transfer-encoding",
+                                                     "upgrade",
+                                                     "user-agent",
+                                                     "vary",
+                                                     "via",
+                                                     "warning",
+                                                     "www-authenticate",
+                                                     "method",
+                                                     "get",
+                                                     "status",
+                                                     "200 OK",
+                                                     "version",
+                                                     "HTTP/1.1",
+                                                     "url",
+                                                     "public",
+                                                     "set-cookie",
+                                                     "keep-alive",
+                                                     "origin"};
 constexpr std::string_view kLoose =
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
     "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized"
@@ -73,7 +116,8 @@ std::string dictionary() {
 }
 
 std::string control_frame(Type type, const std::string& content) {
-  return big_endian(kControl, 2) + big_endian(type, 2) + big_endian(static_cast<std::uint32_t>(content.size())) + content;
+  return big_endian(kControl, 2) + big_endian(type, 2) +
+         big_endian(static_cast<std::uint32_t>(content.size())) + content;
 }
 
 // A length and as many bytes, taken from the front.
@@ -123,10 +167,12 @@ struct SpdyReader::Inflater {
     int code = inflate(&zlib, Z_SYNC_FLUSH);
     if (code == Z_NEED_DICT) {
       const std::string words = dictionary();
-      code = inflateSetDictionary(&zlib, reinterpret_cast<const Bytef*>(words.data()), static_cast<uInt>(words.size()));
+      code = inflateSetDictionary(&zlib, reinterpret_cast<const Bytef*>(words.data()),
+                                  static_cast<uInt>(words.size()));
       if (code == Z_OK) code = inflate(&zlib, Z_SYNC_FLUSH);
     }
-    if (code != Z_OK && code != Z_BUF_ERROR) return fail(Code::kInvalid, "a SPDY field block cannot be unpacked");
+    if (code != Z_OK && code != Z_BUF_ERROR)
+      return fail(Code::kInvalid, "a SPDY field block cannot be unpacked");
     if (zlib.avail_out == 0) return fail(Code::kTooLarge, "a SPDY field block is too large");
     text.resize(text.size() - zlib.avail_out);
     return text;
@@ -169,8 +215,8 @@ Result<std::optional<SpdyFrame>> SpdyReader::control(std::string_view frame) {
   const bool last = (static_cast<std::uint8_t>(frame[4]) & kFin) != 0;
   const std::string_view content = frame.substr(kHeadBytes);
   const std::size_t needs = type == kSynStream ? 10 : type == kRstStream ? 8 : 4;
-  const bool passed_over = type != kSynStream && type != kSynReply && type != kRstStream && type != kPingType && type != kHeaders;
-  if (passed_over) return std::optional<SpdyFrame>();
+  const bool has_fields = type == kSynStream || type == kSynReply || type == kHeaders;
+  if (!has_fields && type != kRstStream && type != kPingType) return std::optional<SpdyFrame>();
   if (content.size() < needs) return fail(Code::kInvalid, "a SPDY frame is too short");
   const std::uint32_t stream = number_at(content, 0);
   if (type == kPingType) return SpdyFrame{SpdyKind::kPing, stream};
@@ -187,7 +233,10 @@ Result<std::optional<SpdyFrame>> SpdyReader::next() {
     const std::string_view rest = std::string_view(in_).substr(at_);
     if (rest.size() < kHeadBytes) return std::optional<SpdyFrame>();
     const std::size_t size = number_at(rest, 4) & 0xffffff;
-    if (size > frame_bytes_max_) return fail(Code::kTooLarge, "a SPDY frame is larger than " + std::to_string(frame_bytes_max_) + " bytes");
+    if (size > frame_bytes_max_) {
+      return fail(Code::kTooLarge,
+                  "a SPDY frame is larger than " + std::to_string(frame_bytes_max_) + " bytes");
+    }
     if (rest.size() < kHeadBytes + size) return std::optional<SpdyFrame>();
     const std::string_view frame = rest.substr(0, kHeadBytes + size);
     at_ += frame.size();

@@ -1,11 +1,12 @@
-// SPDY/3.1 frames, as a server reads and writes them: what kubectl carries the connections of port-forward in.
+// SPDY/3.1 frames, as a server reads and writes them: what kubectl carries the connections of port-forward
+// in.
 //
 //   SpdyReader reader(kFrameMax);
 //   reader.feed(bytes);
 //   while (auto frame = reader.next()) { if (!*frame) break; ... }
 //
-// Of the protocol, what port-forward needs: streams that the client opens, data, resets and pings. Windows are
-// not kept, as Kubernetes' own client keeps none: whoever is slow slows the connection down.
+// Of the protocol, what port-forward needs: streams that the client opens, data, resets and pings. Windows
+// are not kept, as Kubernetes' own client keeps none: whoever is slow slows the connection down.
 //
 // Thread: pure.
 // Source: the SPDY Protocol, drafts 3 and 3.1.
@@ -27,8 +28,8 @@ enum class SpdyKind { kOpen, kData, kReset, kPing };
 
 struct SpdyFrame {
   SpdyKind kind = SpdyKind::kData;
-  std::uint32_t stream = 0;  // of kPing: its number
-  bool last = false;         // nothing follows from the client on this stream
+  std::uint32_t stream = 0;                     // of kPing: its number
+  bool last = false;                            // nothing follows from the client on this stream
   std::map<std::string, std::string> fields{};  // of kOpen; names in lower case
   std::string payload{};                        // of kData
 };
@@ -48,8 +49,8 @@ class SpdyReader {
   SpdyReader& operator=(const SpdyReader&) = delete;
 
   void feed(std::string_view bytes);
-  // The next frame that says something; others are passed over. Errors: kInvalid, kTooLarge; nothing more can be
-  // read then.
+  // The next frame that says something; others are passed over. Errors: kInvalid, kTooLarge; nothing more can
+  // be read then.
   Result<std::optional<SpdyFrame>> next();
 
  private:

@@ -16,7 +16,8 @@ std::string bytes_of(std::string_view hex) {
 
 // As zlib packs them with the protocol's dictionary: streams 1 and 3, their fields one compressed stream.
 const std::string kError = bytes_of(
-    "800300010000003d0000000100000000000078f9e3c6a7c202253a703a2b294a4dcc851625aca9a0808614cb45e01c6061606000a439"
+    "800300010000003d0000000100000000000078f9e3c6a7c202253a703a2b294a4dcc851625aca9a0808614cb45e01c6061606000"
+    "a439"
     "8b20d198094ade8c0600000000ffff");
 const std::string kData = bytes_of("800300010000001800000003000000000000c2aa19540e2512d60b000000ffff");
 
@@ -32,7 +33,8 @@ std::vector<SpdyFrame> read_all(SpdyReader& reader) {
 
 TEST(Spdy, ReadsFramesHoweverTheyArrive) {
   const std::string settings = bytes_of("800300040000000400000000");  // of no interest
-  const std::string bytes = kError + spdy_data(1, {}, true) + settings + kData + spdy_data(3, "hello") + spdy_ping(7) + spdy_reset(3);
+  const std::string bytes = kError + spdy_data(1, {}, true) + settings + kData + spdy_data(3, "hello") +
+                            spdy_ping(7) + spdy_reset(3);
   SpdyReader reader(1000);
   std::vector<SpdyFrame> told;
   for (const char c : bytes) {
@@ -41,7 +43,8 @@ TEST(Spdy, ReadsFramesHoweverTheyArrive) {
   }
   ASSERT_EQ(told.size(), 6U);
   EXPECT_EQ(told[0].kind, SpdyKind::kOpen);
-  EXPECT_EQ(told[0].fields, (std::map<std::string, std::string>{{"streamtype", "error"}, {"port", "8000"}, {"requestid", "0"}}));
+  EXPECT_EQ(told[0].fields, (std::map<std::string, std::string>{
+                                {"streamtype", "error"}, {"port", "8000"}, {"requestid", "0"}}));
   EXPECT_TRUE(told[1].last);
   EXPECT_EQ(told[2].stream, 3U);
   EXPECT_EQ(told[2].fields.at("streamtype"), "data");
@@ -62,10 +65,11 @@ TEST(Spdy, RepliesUnpackToNoFields) {
 }
 
 TEST(Spdy, RefusesWhatCannotBeRead) {
-  for (const std::string& wrong : {bytes_of("800200010000000000000001"),                      // another version
-                                   bytes_of("8003000100000004") + "abcd",                     // too short
-                                   kData,                                                     // without what came before
-                                   kError + bytes_of("8003000100000010") + "0123456789garble"}) {  // no compressed stream
+  for (const std::string& wrong :
+       {bytes_of("800200010000000000000001"),                           // another version
+        bytes_of("8003000100000004") + "abcd",                          // too short
+        kData,                                                          // without what came before
+        kError + bytes_of("8003000100000010") + "0123456789garble"}) {  // no compressed stream
     SpdyReader reader(1000);
     reader.feed(wrong);
     auto frame = reader.next();

@@ -159,7 +159,7 @@ Result<void> Storage::commit_batch(const Batch& batch) {
     Change& change = pending->change;
     const auto& [kind, key] = change.place;
     rows.push_back({stored_name(*kind), key, change.object->metadata().resource_version,
-                    std::move(change.document), change.erases});
+                    std::move(change.document), change.document_sum, change.erases});
   }
   return database_->commit(rows, rows.back().revision);
 }

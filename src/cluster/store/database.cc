@@ -41,18 +41,22 @@ constexpr const char* kPut =
 constexpr const char* kErase = "DELETE FROM objects WHERE kind=?1 AND namespace=?2 AND name=?3";
 constexpr const char* kRemember = "UPDATE last SET revision=max(revision, ?1) WHERE id=1";
 
+// With the zero at its end, so that "a"+"b" is not "ab".
+uLong add_text(uLong sum, std::string_view text) {
+  static constexpr Bytef kEnd = 0;
+  sum = crc32(sum, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size()));
+  return crc32(sum, &kEnd, 1);
+}
+
+// Of all columns together, the document last.
 std::int64_t checksum(const Row& row) {
   uLong sum = crc32(0, nullptr, 0);
-  const auto add = [&](const std::string& text) {
-    // With the zero at its end, so that "a"+"b" is not "ab".
-    sum = crc32(sum, reinterpret_cast<const Bytef*>(text.c_str()), static_cast<uInt>(text.size() + 1));
-  };
-  add(row.kind);
-  add(row.key.namespace_);
-  add(row.key.name);
-  add(std::to_string(row.revision));
-  add(row.document);
-  return static_cast<std::int64_t>(sum);
+  const std::string revision = std::to_string(row.revision);
+  for (const std::string* text : {&row.kind, &row.key.namespace_, &row.key.name, &revision}) {
+    sum = add_text(sum, *text);
+  }
+  const auto size = static_cast<z_off_t>(row.document.size() + 1);
+  return static_cast<std::int64_t>(crc32_combine(sum, row.document_sum, size));
 }
 
 std::string text_at(sqlite3_stmt* statement, int column) {
@@ -217,6 +221,10 @@ Result<void> Database::read_revision() {
   return {};
 }
 
+std::uint32_t text_checksum(std::string_view text) {
+  return static_cast<std::uint32_t>(add_text(crc32(0, nullptr, 0), text));
+}
+
 Result<std::vector<Row>> Database::load() {
   std::vector<Row> rows;
   Statement all(handle_, "SELECT kind, namespace, name, revision, checksum, document FROM objects");
@@ -226,6 +234,7 @@ Result<std::vector<Row>> Database::load() {
             {text_at(all.get(), 1), text_at(all.get(), 2)},
             static_cast<std::uint64_t>(sqlite3_column_int64(all.get(), 3)),
             text_at(all.get(), 5)};
+    row.document_sum = text_checksum(row.document);
     const std::string title = row.kind + " " + row.key.text();
     if (sqlite3_column_int64(all.get(), 4) != checksum(row))
       return damaged("the checksum of " + title + " is wrong");

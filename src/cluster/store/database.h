@@ -29,9 +29,14 @@ struct Row {
   std::string kind;  // "apps/Deployment", "Pod"
   Key key;
   std::uint64_t revision = 0;
-  std::string document;  // JSON; its metadata.resourceVersion counts for nothing, `revision` does
-  bool erased = false;   // commit() removes the row
+  std::string document;            // JSON; its metadata.resourceVersion counts for nothing, `revision` does
+  std::uint32_t document_sum = 0;  // text_checksum(document)
+  bool erased = false;             // commit() removes the row
 };
+
+// Of a document, for its row. Apart from it, so that whoever writes can make it and the one thread that
+// commits need not.
+std::uint32_t text_checksum(std::string_view text);
 
 class Database {
  public:

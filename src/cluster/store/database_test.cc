@@ -20,7 +20,7 @@ class DatabaseTest : public testing::Test {
   ~DatabaseTest() override { fs::remove_all(folder); }
 
   static Row row(const std::string& name, std::uint64_t revision, const std::string& document = "{}") {
-    return {"apps/Deployment", {"default", name}, revision, document};
+    return {"apps/Deployment", {"default", name}, revision, document, text_checksum(document)};
   }
   void fill(int count) {
     auto database = Database::open(file);

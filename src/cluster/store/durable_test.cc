@@ -121,7 +121,7 @@ TEST_F(DurableTest, DeletionsGoOnAfterARestart) {
   // As a crash would leave it: the owner has gone and the dependent has not.
   {
     auto database = *Database::open(folder / "tidegate.db");
-    std::vector<Row> rows = {{"ConfigMap", {"default", "owner"}, 0, {}, true}};
+    std::vector<Row> rows = {{"ConfigMap", {"default", "owner"}, 0, {}, 0, true}};
     ASSERT_TRUE(database->commit(rows, database->revision() + 1));
   }
   open();

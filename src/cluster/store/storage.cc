@@ -124,16 +124,18 @@ Result<void> Storage::check(const Kind& kind, const Key& key, std::uint64_t expe
 
 Result<ObjectPtr> Storage::put(const Kind& kind, const Key& key, std::uint64_t expected, Json document,
                                const Guard& guard) {
+  // Under the lock only what needs it: everything else takes a while.
   std::string text;
-  if (database_ != nullptr) text = resource::to_text(document);  // not under the lock: it takes a while
-  std::unique_lock lock(mutex_);
+  if (database_ != nullptr) text = resource::to_text(document);
+  const std::uint32_t sum = text_checksum(text);
+  auto object = resource::Object::draft(std::move(document));
+  if (!object) return tl::unexpected(object.error());
   const Place place{&stored_as(kind), key};
+  std::unique_lock lock(mutex_);
   wait_until_free(lock, place);
   if (auto right = expect(kind, key, expected, guard); !right) return tl::unexpected(right.error());
-  document["metadata"]["resourceVersion"] = std::to_string(given_ + 1);
-  auto object = resource::Object::make(std::move(document));
-  if (!object) return object;
-  return submit(lock, {place, *std::move(object), false, std::move(text)});
+  (*object)->number(given_ + 1);
+  return submit(lock, {place, *std::move(object), false, std::move(text), sum});
 }
 
 Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t expected,
@@ -147,7 +149,7 @@ Result<ObjectPtr> Storage::erase(const Kind& kind, const Key& key, std::uint64_t
   document["metadata"]["resourceVersion"] = std::to_string(given_ + 1);
   auto object = resource::Object::make(std::move(document));
   if (!object) return object;
-  return submit(lock, {place, *std::move(object), true, {}});
+  return submit(lock, {place, *std::move(object), true, {}, 0});
 }
 
 Result<std::unique_ptr<Watch>> Storage::watch(const Kind& kind, std::uint64_t after_revision,

@@ -120,6 +120,7 @@ class Storage : public std::enable_shared_from_this<Storage> {
     ObjectPtr object;  // its state from now on; for a removal the last one
     bool erases = false;
     std::string document;  // for the database
+    std::uint32_t document_sum = 0;
   };
   struct Pending;
   using Batch = std::vector<std::shared_ptr<Pending>>;

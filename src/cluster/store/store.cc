@@ -1,6 +1,7 @@
 #include "cluster/store/store.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cluster/schema/catalog.h"
@@ -19,7 +20,9 @@ constexpr int kAttemptsMax = 100;
 const Kind& namespaces() { return *resource::find_kind("v1", "Namespace"); }
 const Kind& pods() { return *resource::find_kind("v1", "Pod"); }
 
-const Kind& definitions() { return *resource::find_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"); }
+const Kind& definitions() {
+  return *resource::find_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+}
 
 bool is_marked(const ObjectPtr& object) {
   return object != nullptr && !object->metadata().deletion_timestamp.empty();
@@ -62,6 +65,13 @@ Result<std::uint64_t> revision_of(const Json& document) {
   if (!document.is_object() || !document.contains("metadata") || !document["metadata"].is_object()) return 0;
   const auto found = document["metadata"].find("resourceVersion");
   if (found == document["metadata"].end() || found->is_null() || *found == "") return 0;
+  if (found->is_string()) {
+    const auto& text = found->get_ref<const std::string&>();
+    std::uint64_t revision = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), revision);
+    if (error == std::errc() && end == text.data() + text.size() && text.size() <= 19) return revision;
+  }
+  // Who reads objects says best what is wrong with it.
   auto object = resource::Object::make(
       {{"apiVersion", "v1"}, {"kind", "Any"}, {"metadata", {{"resourceVersion", *found}}}});
   if (!object) return tl::unexpected(object.error());
@@ -177,7 +187,8 @@ Result<ObjectPtr> Store::create(const Kind& kind, Json document, const WriteOpti
   if (owned) settle({*object});
   if (space != nullptr && !space->metadata().deletion_timestamp.empty()) settle({space});
   if (resource::is_definition(kind)) judge_definitions();
-  if (const ObjectPtr definition = definition_of(*storage_, kind); is_marked(definition)) settle({definition});
+  if (const ObjectPtr definition = definition_of(*storage_, kind); is_marked(definition))
+    settle({definition});
   catch_up();
   return object;
 }
