@@ -72,12 +72,13 @@ std::map<std::string, std::string> read_base64(Reader& root, std::string_view fi
   return result;
 }
 
-// As Kubernetes bounds what ConfigMaps and Secrets hold. `field` is where it says so.
+// As Kubernetes bounds what ConfigMaps and Secrets hold. `field` is where it says so, in its own writing.
 constexpr std::size_t kValuesMax = 1024 * 1024;
 
 void bound_values(Reader& root, const char* field, std::size_t bytes) {
-  if (bytes > kValuesMax)
-    root.wrong(field, "Too long: may not be more than " + std::to_string(kValuesMax) + " bytes");
+  if (bytes <= kValuesMax) return;
+  root.findings().errors.push_back(Error{
+      Code::kInvalid, field, "Too long: may not be more than " + std::to_string(kValuesMax) + " bytes"});
 }
 
 std::size_t bytes_of(const std::map<std::string, std::string>& values) {
