@@ -176,7 +176,7 @@ class AroundObjects(Api):
         self.assertEqual(self.kubectl("get", "cm", "-l", "app", "-o", names), "a c")
 
     def test_what_apply_no_longer_finds_is_pruned(self):
-        both = config_map("a", app="p") + "\n---\n" + config_map("b", app="p")
+        both = config_map("a", app="p") + config_map("b", app="p")
         prune = ["apply", "--prune", "-l", "app=p", "--prune-allowlist=core/v1/ConfigMap", "-f", "-"]
         self.kubectl(*prune, stdin=both)
         self.assertIn("configmap/b pruned", self.kubectl(*prune, stdin=config_map("a", app="p")))

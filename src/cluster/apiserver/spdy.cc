@@ -145,10 +145,11 @@ std::string spdy_reset(std::uint32_t stream) {
 std::string spdy_ping(std::uint32_t number) { return control_frame(kPingType, big_endian(number)); }
 
 // Four bytes that say "no fields" are stored as they are, so nothing needs to be compressed: zlib's head with
-// the dictionary's checksum once, then a stored block of four bytes each.
+// the dictionary's checksum once, then a stored block of four bytes each, and an empty one: readers that wait
+// for a block's successor before they give the block out, as Go's do, get it.
 std::string spdy_reply(std::uint32_t stream, bool first) {
   const std::string head = first ? std::string("\x78\x20", 2) + big_endian(0xe3c6a7c2) : std::string();
-  const std::string block("\x00\x04\x00\xfb\xff\x00\x00\x00\x00", 9);
+  const std::string block("\x00\x04\x00\xfb\xff\x00\x00\x00\x00\x00\x00\x00\xff\xff", 14);
   return control_frame(kSynReply, big_endian(stream) + head + block);
 }
 
