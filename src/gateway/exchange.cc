@@ -285,6 +285,7 @@ void report(Walk& walk, TimePoint now) {
   const usage::Counted counted = walk.meter.finish(cut ? usage::End::kAborted : usage::End::kDone, now);
   if (walk.client_gone) walk.flags = "DC";
   charge(walk, counted);
+  settle_turn(walk, counted);
   Report told;
   if (walk.live) told.service = walk.live->service;
   told.model = walk.target_model();

@@ -2,6 +2,7 @@
 // told when the wait ends otherwise than with a turn.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -67,6 +68,19 @@ double cost_of(const Walk& walk) {
   return static_cast<double>(walk.request.body.size()) / kBytesPerToken + kOutputWeight * output;
 }
 
+// Nothing if what it has cost cannot be told.
+std::optional<double> used_by(const Walk& walk, const usage::Counted& counted) {
+  // An engine's numbers may be any; one answer is not to lock its tenant out.
+  constexpr double kMost = 1e7;
+  if (counted.known) {
+    return std::min(kMost, static_cast<double>(counted.prompt) +
+                               kOutputWeight * static_cast<double>(counted.completion));
+  }
+  const bool refused = walk.status >= 400 && walk.status < 500 && walk.answered;
+  if (!walk.sent_on || refused) return 0;
+  return std::nullopt;
+}
+
 Duration patience_of(const Walk& walk, bool no_endpoint) {
   const Config& config = walk.tools.config;
   Duration most = no_endpoint ? config.hold_timeout : config.queue_timeout;
@@ -115,8 +129,14 @@ net::Task<Wake> wait_out(Walk& walk, Waiter& waiter, bool with_comments) {
 
 }  // namespace
 
+void settle_turn(Walk& walk, const usage::Counted& counted) {
+  if (!walk.turn) return;
+  walk.tools.waitroom.settle(*std::exchange(walk.turn, std::nullopt), used_by(walk, counted));
+}
+
 net::Task<Result<void>> wait_for_place(Walk& walk, bool no_endpoint) {
   Tools& tools = walk.tools;
+  settle_turn(walk, {});
   const std::shared_ptr<flow::Cell> cell = walk.live->flow;
   const std::uint64_t bytes = walk.request.body.size() + kBytesBeside;
   const std::optional<flow::Cell::Place> place =
@@ -139,6 +159,7 @@ net::Task<Result<void>> wait_for_place(Walk& walk, bool no_endpoint) {
   tools.probe.waited(walk.live->service, no_endpoint ? "held" : "queued", tools.loop.now() - since);
   switch (wake) {
     case Wake::kGo:
+      walk.turn = Turn{cell.get(), waiter.id};
       walk.endpoint = {};  // it may go with the view it was in
       walk.later_view = std::move(waiter.view);
       walk.live = waiter.pool;

@@ -23,9 +23,10 @@ Waitroom::~Waitroom() { TG_CHECK(lines_.empty()); }
 void Waitroom::enter(Waiter& waiter, const std::shared_ptr<flow::Cell>& cell, const flow::Ask& ask,
                      const flow::Cell::Place& place) {
   Line& line = lines_[cell.get()];
-  if (!line.cell) {
-    line.cell = cell;
+  line.cell = cell;
+  if (line.waiters.empty()) {
     const PoolView* pool = find(cell.get());
+    line.ramp = flow::Ramp();
     line.had_endpoint = pool && has_endpoint(*pool, loop_.now());
   }
   waiter.cell = cell.get();
@@ -48,7 +49,20 @@ void Waitroom::leave(Waiter& waiter) {
   line.queue.erase(waiter.id);
   wake(line, waiter.id, Wake::kLeft);
   line.cell->set_top(worker_, line.queue.top());
-  if (line.waiters.empty()) lines_.erase(found);
+  drop_if_over(found);
+}
+
+void Waitroom::settle(const Turn& turn, std::optional<double> used) {
+  const auto found = lines_.find(turn.cell);
+  TG_CHECK(found != lines_.end());
+  found->second.queue.settle(turn.id, used);
+  drop_if_over(found);
+}
+
+std::map<flow::Cell*, Waitroom::Line>::iterator Waitroom::drop_if_over(
+    std::map<flow::Cell*, Line>::iterator line) {
+  const bool is_over = line->second.waiters.empty() && line->second.queue.idle();
+  return is_over ? lines_.erase(line) : std::next(line);
 }
 
 void Waitroom::set(std::shared_ptr<const View> view) {
@@ -69,8 +83,13 @@ void Waitroom::pump() {
     waiter.wake = Wake::kTick;
     loop_.resume_later(std::exchange(waiter.handle, nullptr));
   }
+  bool any_waits = false;
   for (auto entry = lines_.begin(); entry != lines_.end();) {
     Line& line = entry->second;
+    if (line.waiters.empty()) {
+      ++entry;
+      continue;
+    }
     while (const auto id = line.queue.pop_late(now)) wake(line, *id, Wake::kLate);
     const PoolView* pool = find(entry->first);
     if (pool) {
@@ -79,9 +98,10 @@ void Waitroom::pump() {
       wake_all(line, Wake::kPoolGone);
     }
     line.cell->set_top(worker_, line.queue.top());
-    entry = line.waiters.empty() ? lines_.erase(entry) : std::next(entry);
+    any_waits |= !line.waiters.empty();
+    entry = drop_if_over(entry);
   }
-  if (!lines_.empty()) timer_.arm(now + kLookEvery);
+  if (any_waits) timer_.arm(now + kLookEvery);
 }
 
 void Waitroom::let_go(Line& line, const PoolView& pool, TimePoint now) {
@@ -153,7 +173,10 @@ void Waitroom::resume(Waiter& waiter, Wake why) {
 }
 
 void Waitroom::wake_all(Line& line, Wake why) {
-  while (const auto id = line.queue.pop()) wake(line, *id, why);
+  while (const auto id = line.queue.pop()) {
+    line.queue.settle(*id, 0);
+    wake(line, *id, why);
+  }
 }
 
 }  // namespace tidegate::gateway

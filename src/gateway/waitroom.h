@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -37,6 +38,12 @@ enum class Wake : std::uint8_t {
   kPoolGone,  // the pool was deleted
   kStopping,  // the gateway stops
   kTick,      // still waits, and Waiter::tick has come
+};
+
+// Whose turn came, for the account of its tenant.
+struct Turn {
+  flow::Cell* cell = nullptr;
+  flow::Queue::Id id = 0;
 };
 
 struct Waiter {
@@ -82,13 +89,16 @@ class Waitroom {
   // Its client has gone: its place is free at once.
   void leave(Waiter& waiter);
 
+  // One that was told to go is over. To be called once for each; `used` as flow::Queue has it.
+  void settle(const Turn& turn, std::optional<double> used);
+
   void set(std::shared_ptr<const View> view);
 
   // No endpoint will come in time: who waits for one is told. Those queued may still get their turn.
   void stop();
 
  private:
-  struct Line {  // of one pool
+  struct Line {  // of one pool, as long as somebody waits or is not settled
     std::shared_ptr<flow::Cell> cell;
     flow::Queue queue;
     flow::Ramp ramp;
@@ -105,6 +115,7 @@ class Waitroom {
   // Out of the line already.
   void wake(Line& line, flow::Queue::Id id, Wake why);
   void resume(Waiter& waiter, Wake why);
+  std::map<flow::Cell*, Line>::iterator drop_if_over(std::map<flow::Cell*, Line>::iterator line);
   void wake_all(Line& line, Wake why);
 
   net::Loop& loop_;

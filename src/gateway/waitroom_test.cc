@@ -30,7 +30,10 @@ class WaitroomTest : public ::testing::Test {
     waiters[name] = &waiter;
     const Wake wake = co_await room.wait(waiter);
     waiters.erase(name);
-    if (wake == Wake::kGo) live->cell().dispatch();
+    if (wake == Wake::kGo) {
+      live->cell().dispatch();
+      room.settle({cell.get(), waiter.id}, 1);
+    }
     log.push_back(name + (wake == Wake::kGo         ? " goes"
                           : wake == Wake::kLate     ? " is late"
                           : wake == Wake::kLeft     ? " left"

@@ -107,6 +107,7 @@ struct Walk {
   bool client_gone = false;
   upstream::Connection* waiting_on = nullptr;  // aborted when the client leaves
   Waiter* waiter = nullptr;                    // likewise
+  std::optional<Turn> turn;                    // that it waited for, to be settled at the end
   std::string_view endpoint;                   // that was asked last
   std::uint32_t retries = 0;
   std::uint64_t prefill_bytes = 0;  // of the prompt, that the endpoint asked last does not hold
@@ -226,6 +227,9 @@ std::string tls_trouble(const Walk& walk);
 // Waits until an endpoint is there or has room. Then walk.live is the newest view's. Errors: kUnavailable
 // (503: no endpoint came, or none may be waited for), kExhausted (429), kCancelled (client left).
 net::Task<Result<void>> wait_for_place(Walk& walk, bool no_endpoint);
+
+// What the request did cost, to its tenant's account if it waited for its turn.
+void settle_turn(Walk& walk, const usage::Counted& counted);
 
 // To a client that waits for a stream: the head of one before the first, then a comment, which says nothing.
 // False if the client is gone. From then on every answer is part of that stream.

@@ -71,6 +71,27 @@ class Queue(WireTest):
         for name, _ in self.one.requests[-1].headers:
             self.assertNotIn("fairness", name)
 
+    def test_tenants_pay_what_their_answers_did_cost(self):
+        """Both say as little; the answers of one are two thousand tokens long."""
+        self.start(workers=1)
+        written = {"writer": 2000, "brief": 20}
+
+        def answer(request, reply):
+            prompt = request.json()["prompt"]
+            with self.lock:
+                self.order.append(prompt)
+            self.gate.acquire()
+            reply.json(completion("sql-lora", completion_tokens=written[prompt.split()[0]]))
+
+        self.one.script = answer
+        clients = [self.first]
+        for number in range(20):
+            for tenant in written:
+                clients.append(self.send(f"{tenant} {number}", x_gateway_inference_fairness_id=tenant))
+                eventually(lambda: self.queued() == len(clients) - 1, "it to be queued")
+        self.assertEqual(self.finish(clients), [200] * 41)
+        self.assertEqual(sum("writer" in name for name in self.order[1:22]), 1, self.order)
+
     def test_bounds_and_time(self):
         self.start("--queue-requests-max", "2", "--queue-timeout", "10s")
         waiting = [self.send("a"), self.send("b")]

@@ -8,67 +8,67 @@ namespace tidegate::flow {
 
 Queue::Id Queue::push(const Ask& ask) {
   const Id id = next_++;
-  Band& band = bands_[ask.priority];
-  auto tenant = band.tenants.find(ask.tenant);
-  if (tenant == band.tenants.end()) tenant = band.tenants.emplace(std::string(ask.tenant), Tenant()).first;
-  const double tag = std::max(band.time, tenant->second.finish);
-  const double cost = std::max(ask.cost, 1.0);
-  tenant->second.finish = tag + cost;
-  ++tenant->second.waiting;
-  band.order.emplace(tag, id);
-  entries_.emplace(id, Entry{ask.priority, tag, cost, ask.deadline, tenant});
+  bands_[ask.priority].push(id, ask.tenant, ask.cost);
+  entries_.emplace(id, Entry{ask.priority, ask.deadline});
   if (ask.deadline != TimePoint::max()) deadlines_.emplace(ask.deadline, id);
   return id;
 }
 
 std::optional<Queue::Id> Queue::pop() {
-  if (bands_.empty()) return std::nullopt;
-  const Id id = bands_.begin()->second.order.begin()->second;
-  take_out(id, How::kServed);
+  const auto band = std::ranges::find_if(bands_, [](const auto& entry) { return entry.second.any_waiting(); });
+  if (band == bands_.end()) return std::nullopt;
+  const std::optional<Id> id = band->second.pop();
+  running_.emplace(*id, band->first);
+  take_out(*id);
   return id;
+}
+
+void Queue::settle(Id id, std::optional<double> used) {
+  const auto found = running_.find(id);
+  TG_CHECK(found != running_.end());
+  const std::int32_t priority = found->second;
+  running_.erase(found);
+  bands_.at(priority).settle(id, used);
+  drop_if_idle(priority);
 }
 
 std::optional<Queue::Id> Queue::pop_late(TimePoint now) {
   if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
   const Id id = deadlines_.begin()->second;
-  take_out(id, How::kGone);
+  erase(id);
   return id;
 }
 
 bool Queue::erase(Id id) {
-  if (!entries_.contains(id)) return false;
-  take_out(id, How::kGone);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return false;
+  const std::int32_t priority = found->second.priority;
+  bands_.at(priority).erase(id);
+  drop_if_idle(priority);
+  take_out(id);
   return true;
 }
 
 std::optional<std::int32_t> Queue::top() const {
-  if (bands_.empty()) return std::nullopt;
-  return bands_.begin()->first;
+  const auto band = std::ranges::find_if(bands_, [](const auto& entry) { return entry.second.any_waiting(); });
+  if (band == bands_.end()) return std::nullopt;
+  return band->first;
 }
 
 TimePoint Queue::next_deadline() const {
   return deadlines_.empty() ? TimePoint::max() : deadlines_.begin()->first;
 }
 
-void Queue::take_out(Id id, How how) {
+void Queue::take_out(Id id) {
   const auto found = entries_.find(id);
   TG_CHECK(found != entries_.end());
-  const Entry& entry = found->second;
-  const auto in = bands_.find(entry.priority);
-  Band& band = in->second;
-  band.order.erase({entry.tag, id});
-  Tenant& tenant = entry.tenant->second;
-  --tenant.waiting;
-  if (how == How::kServed) {
-    band.time = std::max(band.time, entry.tag);
-  } else {
-    tenant.finish -= entry.cost;  // it was served nothing, so its tenant owes nothing
-  }
-  // A tenant that has had no more than the others is like one that never came.
-  if (tenant.waiting == 0 && tenant.finish <= band.time) band.tenants.erase(entry.tenant);
-  if (entry.deadline != TimePoint::max()) deadlines_.erase({entry.deadline, id});
+  if (found->second.deadline != TimePoint::max()) deadlines_.erase({found->second.deadline, id});
   entries_.erase(found);
-  if (band.order.empty()) bands_.erase(in);
+}
+
+void Queue::drop_if_idle(std::int32_t priority) {
+  const auto band = bands_.find(priority);
+  if (band->second.idle()) bands_.erase(band);
 }
 
 }  // namespace tidegate::flow

@@ -2,12 +2,10 @@
 // with every call.
 //
 //   priority   higher first, always
-//   tenant     within a priority each tenant gets the same share by cost, however many requests it has here
+//   tenant     within a priority each tenant gets the same share by true cost (shares.h)
 //   arrival    within a tenant
 //
-// Fairness is start-time fair queueing: a request's tag is when its tenant's earlier ones would be done if
-// every tenant were served at the same rate, and the smallest tag is next. A tenant that was away starts at
-// the present, it saves nothing up.
+// A request that was let go is remembered until it is settled, so that its tenant pays what it did cost.
 //
 // Thread: a value of one worker.
 
@@ -19,13 +17,13 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "gateway/flow/shares.h"
 
 namespace tidegate::flow {
 
@@ -42,8 +40,10 @@ class Queue {
 
   Id push(const Ask& ask);
 
-  // The next to go, taken out. Empty if nobody waits.
+  // The next to go, taken out. Empty if nobody waits. Requires: settle() follows, sooner or later.
   std::optional<Id> pop();
+  // One that went is over, and has cost that many tokens; without a number what it was to cost stands.
+  void settle(Id id, std::optional<double> used);
   // One whose time is over, taken out. Empty if there is none.
   std::optional<Id> pop_late(TimePoint now);
   // It left by itself. False if it is not here.
@@ -56,29 +56,20 @@ class Queue {
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
+  // Nobody waits, and whoever went is settled.
+  bool idle() const { return bands_.empty(); }
 
  private:
-  struct Tenant {
-    double finish = 0;  // of its last request, in the band's time
-    std::uint32_t waiting = 0;
-  };
-  struct Band {
-    std::set<std::pair<double, Id>> order;  // by tag
-    std::map<std::string, Tenant, std::less<>> tenants;
-    double time = 0;  // the tag that was served last
-  };
   struct Entry {
     std::int32_t priority;
-    double tag;
-    double cost;
     TimePoint deadline;
-    std::map<std::string, Tenant, std::less<>>::iterator tenant;
   };
-  enum class How { kServed, kGone };
-  void take_out(Id id, How how);
+  void take_out(Id id);
+  void drop_if_idle(std::int32_t priority);
 
-  std::map<std::int32_t, Band, std::greater<>> bands_;
-  std::unordered_map<Id, Entry> entries_;
+  std::map<std::int32_t, Shares, std::greater<>> bands_;  // by priority
+  std::unordered_map<Id, Entry> entries_;         // that wait
+  std::unordered_map<Id, std::int32_t> running_;  // that went, by priority
   std::set<std::pair<TimePoint, Id>> deadlines_;
   Id next_ = 1;
 };
