@@ -20,7 +20,7 @@ struct WithinBounds {
   void operator()(const BlockStored& stored) const {
     require(stored.hashes.size() <= size && stored.tokens.size() <= size);
     require(stored.block_tokens > 0 && stored.plain <= stored.hashes.size());
-    require(stored.tokens.size() == stored.hashes.size() * stored.block_tokens);
+    require(stored.tokens.empty() || stored.tokens.size() == stored.hashes.size() * stored.block_tokens);
   }
   void operator()(const BlockRemoved& removed) const { require(removed.hashes.size() <= size); }
   void operator()(const AllBlocksCleared&) const {}

@@ -307,7 +307,8 @@ class Reader {
     const bool foreign = !names.empty() && names.front() != stored.lora_name;
     stored.plain = foreign ? 0 : std::min(plain, static_cast<std::uint32_t>(stored.hashes.size()));
     if (stored.block_tokens == 0) return fail("block_size is 0 or missing");
-    // Engines of one program may tell of blocks whose tokens they do not know; those cannot be used.
+    // Of blocks that go to another medium an engine may tell the names alone.
+    if (stored.tokens.empty()) return true;
     if (stored.tokens.size() / stored.block_tokens != stored.hashes.size() ||
         stored.tokens.size() % stored.block_tokens != 0)
       return fail("token_ids are not block_size for each of block_hashes");

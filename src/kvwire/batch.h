@@ -31,7 +31,7 @@ namespace tidegate::kvwire {
 struct BlockStored {
   std::vector<std::uint64_t> hashes;    // one block after the other
   std::optional<std::uint64_t> parent;  // of the first of them; nothing: the prompt begins here
-  std::vector<std::uint32_t> tokens;    // block_tokens for each block
+  std::vector<std::uint32_t> tokens;    // block_tokens for each block; none: told before, by these hashes
   std::uint32_t block_tokens = 0;
   std::optional<std::int64_t> lora_id;
   std::string lora_name;  // empty: the base model, or an engine that tells numbers only

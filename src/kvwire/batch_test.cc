@@ -140,6 +140,9 @@ TEST(Batch, TokensThatDoNotFitTheBlocksAreRefused) {
   const Result<Batch> read = decode(encode({0, {event}, 0}));
   ASSERT_FALSE(read);
   EXPECT_NE(read.error().message.find("token_ids"), std::string::npos);
+  event.tokens.clear();  // blocks that were told before go to another medium
+  event.medium = "CPU";
+  EXPECT_TRUE(decode(encode({0, {event}, 0})));
   event = stored({1});
   event.block_tokens = 0;
   EXPECT_FALSE(decode(encode({0, {event}, 0})));

@@ -23,6 +23,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -68,10 +69,17 @@ class PrefixSlot {
 class PrefixMatch {
  public:
   bool any() const { return !found_.empty(); }
+  // The most that anybody holds.
+  std::size_t most() const {
+    std::size_t most = 0;
+    for (const PrefixId id : found_) most = std::max<std::size_t>(most, blocks_[id]);
+    return most;
+  }
   std::size_t blocks(PrefixId id) const { return id < blocks_.size() ? blocks_[id] : 0; }
   std::uint32_t bytes(const PromptKeys& keys, PrefixId id) const { return keys.bytes(blocks(id)); }
 
  private:
+  friend class BlockIndex;
   friend class PrefixIndex;
   // For ids below `ids`.
   void begin(std::size_t ids);

@@ -90,6 +90,26 @@ class alignas(64) PrefixShard {
     return Stamped::kNew;
   }
 
+  // That of endpoint `id` for the block; null: it has none.
+  const Holder* holder(std::uint64_t key, std::uint16_t id) const {
+    const Holder* found = nullptr;
+    visit(key, [&](const Holder& holder) {
+      if (holder.id == id) found = &holder;
+      return found == nullptr;
+    });
+    return found;
+  }
+
+  // Endpoint `id` does not hold the block any more. One that nobody holds goes.
+  template <typename Valid>
+  void drop(std::uint64_t key, std::uint16_t id, Valid valid) {
+    Holder* const gone = const_cast<Holder*>(holder(key, id));
+    if (gone == nullptr) return;
+    *gone = {};
+    const auto at = static_cast<std::size_t>(find(key) - table_.data());
+    if (!any_valid(table_[at], valid)) erase(at);
+  }
+
   std::size_t blocks() const { return used_; }
   std::size_t memory_bytes() const {
     return table_.capacity() * sizeof(Block) + chunks_.capacity() * sizeof(Chunk);
@@ -133,12 +153,17 @@ class alignas(64) PrefixShard {
       hand_ = (hand_ + 1) & (table_.size() - 1);
       const Block& block = table_[hand_];
       if (block.key == 0) continue;
-      bool any = valid(block.first);
-      for (std::uint32_t at = block.more; at != 0 && !any; at = chunks_[at].next) {
-        for (const Holder& holder : chunks_[at].holders) any = any || valid(holder);
-      }
-      if (!any) erase(hand_);
+      if (!any_valid(block, valid)) erase(hand_);
     }
+  }
+
+  template <typename Valid>
+  bool any_valid(const Block& block, Valid valid) const {
+    bool any = valid(block.first);
+    for (std::uint32_t at = block.more; at != 0 && !any; at = chunks_[at].next) {
+      for (const Holder& holder : chunks_[at].holders) any = any || valid(holder);
+    }
+    return any;
   }
 
   Block* place(std::uint64_t key);
