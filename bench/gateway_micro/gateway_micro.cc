@@ -103,6 +103,28 @@ double thread_cpu_us() {
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
 }
 
+// Engines that tell what they hold: every prompt's tokens are known, four bytes each, and 64 endpoints hold
+// the beginning that all prompts share, one each the rest.
+struct Told {
+  void learn(std::size_t prompt, const std::string& text) {
+    pick::PromptKeys keys;
+    keys.hash(7, text);
+    std::vector<std::uint32_t> tokens;
+    for (std::size_t at = 0; at + 4 <= text.size(); at += 4)
+      tokens.push_back(static_cast<std::uint32_t>(pick::hash_bytes(std::string_view(text).substr(at, 4), 0)));
+    map.learn(keys, tokens, "", 16);
+    pick::TokenPoints points;
+    map.find(keys, points);
+    for (std::size_t point = 0; point < points.size(); ++point) {
+      const bool shared = points.bytes(point + 1) <= text.size() / 10;
+      for (std::size_t holder = 0; holder < (shared ? 64 : 1); ++holder)
+        blocks.store(static_cast<pick::PrefixId>((prompt + holder) % 1000), points.key(point));
+    }
+  }
+  pick::TokenMap map;
+  pick::BlockIndex blocks;
+};
+
 // A whole pick with the prompt looked up and noted. Some prompts are new, some go on where one was before,
 // and all share a system prompt; `p99_cpu_us` is of single picks, which
 // the mean hides.
@@ -113,11 +135,18 @@ void choose_by_prompt(benchmark::State& state) {
   pick::PrefixIndex index;
   std::vector<pick::PrefixSlot> slots;
   for (std::size_t i = 0; i < endpoints; ++i) slots.push_back(index.add());
-  pick::PromptLookup prompts(index);
+  const bool tells = state.range(2) != 0;
+  const auto told = std::make_unique<Told>();
+  pick::PromptLookup prompts(index, &told->blocks, &told->map);
   pick::Picker picker;
   Random random(1);
   const TimePoint now = TimePoint{} + std::chrono::milliseconds(20);
   std::vector<std::string> texts(64, std::string(bytes, 'x'));
+  for (const pick::PrefixSlot& slot : slots) told->blocks.set_trust(slot.id(), pick::Trust::kWhole);
+  for (std::size_t i = 0; tells && i < texts.size(); ++i) {
+    for (std::size_t at = bytes / 10; at < bytes; at += 61) texts[i][at] = static_cast<char>('a' + i % 26);
+    told->learn(i, texts[i]);
+  }
   std::vector<double> took_us;
   std::deque<std::pair<std::uint32_t, pick::EndpointCell::Ticket>> under_way;  // four per endpoint
   for (auto _ : state) {
@@ -130,6 +159,7 @@ void choose_by_prompt(benchmark::State& state) {
     state.ResumeTiming();
     const double began = thread_cpu_us();
     prompts.ask(7, text);
+    if (tells) prompts.ask_engines(now);
     auto& facts = picker.facts();
     facts.resize(endpoints);
     for (std::size_t i = 0; i < endpoints; ++i) {
@@ -155,12 +185,15 @@ void choose_by_prompt(benchmark::State& state) {
   state.counters["index_MiB"] = static_cast<double>(index.memory_bytes()) / 1048576;
 }
 BENCHMARK(choose_by_prompt)
-    ->ArgNames({"endpoints", "bytes"})
-    ->Args({10, 1024})
-    ->Args({10, 8192})
-    ->Args({10, 400'000})
-    ->Args({1000, 8192})
-    ->Args({1000, 400'000});
+    ->ArgNames({"endpoints", "bytes", "told"})
+    ->Args({10, 1024, 0})
+    ->Args({10, 8192, 0})
+    ->Args({10, 400'000, 0})
+    ->Args({1000, 8192, 0})
+    ->Args({1000, 400'000, 0})
+    ->Args({10, 8192, 1})
+    ->Args({1000, 8192, 1})
+    ->Args({1000, 400'000, 1});
 
 void rank_only(benchmark::State& state) {
   Pool pool(static_cast<std::size_t>(state.range(0)));

@@ -279,6 +279,15 @@ std::vector<Field> make_fields() {
       count("--prefix-blocks-max", "count",
             "picker: prompt blocks remembered over all endpoints, some 30 bytes of memory each",
             std::size_t{64}, [](Config& c) -> auto& { return c.prefix_blocks_max; }),
+      count("--kv-blocks-max", "count",
+            "picker: blocks that engines tell they hold, remembered over all endpoints, some 70 bytes each",
+            std::size_t{64}, [](Config& c) -> auto& { return c.kv_blocks_max; }),
+      count("--kv-places-max", "count",
+            "picker: places in prompts whose tokens are remembered, 24 bytes each, for pools with KV events",
+            std::size_t{256}, [](Config& c) -> auto& { return c.kv_places_max; }),
+      count("--kv-tokenize-bytes", "bytes",
+            "picker: prompts that engines are asked to tokenize, per second, for pools with KV events; 0 asks none",
+            std::uint64_t{0}, [](Config& c) -> auto& { return c.kv_tokenize_bytes; }),
   };
 }
 

@@ -47,6 +47,9 @@ struct Config {
   std::vector<std::string> picker_notes = {};  // what of it means nothing here
   std::string session_affinity = "none";       // as written
   std::size_t prefix_blocks_max = std::size_t{1} << 20;
+  std::size_t kv_blocks_max = std::size_t{1} << 21;
+  std::size_t kv_places_max = std::size_t{1} << 20;
+  std::uint64_t kv_tokenize_bytes = std::uint64_t{1} << 20;  // per second; 0: none
   admit::Limits admit;
 
   // Requests that wait, per pool and over all workers: held for a first endpoint, queued for room.

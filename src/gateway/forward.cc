@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "gateway/dialect/edit.h"
+#include "gateway/learning.h"
 #include "gateway/request_head.h"
 #include "gateway/session_affinity.h"
 #include "gateway/walk.h"
@@ -67,6 +68,7 @@ bool look_up_prompt(Walk& walk) {
   if (!walk.facts.cache_salt.empty())
     seed = pick::hash_bytes(walk.facts.cache_salt.of(walk.request.body), seed);
   walk.tools.prompts.ask(seed, prompt);
+  if (walk.live->told) walk.tools.prompts.ask_engines(walk.tools.loop.now());
   return true;
 }
 
@@ -123,8 +125,9 @@ void settle(Walk& walk, const Prompt& prompt, fleet::Live& live) {
   const std::uint32_t held = prompt.looked_up ? prompts.held_bytes(live.prefix_id()) : 0;
   walk.prefill_bytes = prompt.bytes - std::min(held, prompt.bytes);
   if (prompt.looked_up) {
-    walk.tools.probe.prefix(walk.live->service, prompt.bytes, held);
+    walk.tools.probe.prefix(walk.live->service, prompt.bytes, held, prompts.is_told(live.prefix_id()));
     prompts.sent_to(live.prefix_id());
+    learn_prompt(walk, live);
   }
   SessionHome(walk).sent_to(live);
 }

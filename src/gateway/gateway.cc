@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "cluster/informer.h"
+#include "gateway/kv_stats.h"
 #include "gateway/listeners.h"
 #include "gateway/publisher.h"
 #include "gateway/remarks.h"
@@ -127,14 +128,18 @@ struct Gateway::State {
         notify(std::move(the_notify)),
         registry(config.workers + 1),
         prefixes(config.prefix_blocks_max),
+        blocks(config.kv_blocks_max),
+        tokens(config.kv_places_max),
+        asker(loop, tokens, config.kv_tokenize_bytes),
         fleet(
             loop, fleet_options(config), [this] { publish(); }, &prefixes),
+        follower(blocks, prefixes),
         listeners(workers, config.bind),
         settle(loop, [this] { compile_now(); }),
         try_again(loop, [this] { compile_now(); }),
         stats(loop, [this](http::Request& request, http::Responder& responder) {
           return serve_stats(
-              registry, fleet, [this] { return compiled_once; }, request, responder);
+              registry, fleet, follower, [this] { return compiled_once; }, request, responder);
         }) {}
 
   Inputs gather() const;
@@ -155,9 +160,13 @@ struct Gateway::State {
   telemetry::Registry registry;
   std::unique_ptr<telemetry::AccessLog> access_log;
   pick::PrefixIndex prefixes;  // outlives all that holds an endpoint
+  pick::BlockIndex blocks;
+  pick::TokenMap tokens;
+  kvfeed::Asker asker;
   std::vector<std::unique_ptr<Worker>> workers;
   guard::Ledger ledger;
   fleet::Fleet fleet;
+  kvfeed::Follower follower;
   Listeners listeners;
   Remarks remarks{client, clock};
   TlsServers tls_servers;
@@ -219,6 +228,7 @@ void Gateway::State::compile_now() {
   waiting = waiting_of(*snapshot, waiting, workers.size());
   const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot, endpoint_clients);
   fleet.set(wanted);
+  follower.set(told_by(*snapshot, fleet, config.pick));
   tls = tls_servers.apply(*snapshot);
   publish();
   report(listeners.apply(*snapshot));
@@ -295,6 +305,8 @@ void Gateway::State::await_successor() {
 }
 
 net::Task<void> Gateway::State::finish() {
+  follower.set({});
+  co_await asker.stop();
   co_await fleet.stop();
   co_await stats.drain(std::chrono::seconds(1));
   loop.stop();
@@ -334,11 +346,13 @@ Result<void> Gateway::start() {
     write_fleet(writer, s.fleet.rows());
     write_waiting(writer, s.waiting);
     write_prefixes(writer, s.prefixes);
+    write_kv(writer, s.fleet.rows(), {s.follower, s.blocks, s.tokens, s.asker});
   });
   telemetry::add_process_metrics(s.registry);
   for (std::uint32_t i = 0; i < s.config.workers; ++i) {
-    s.workers.push_back(
-        std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(), s.prefixes, s.ledger, i));
+    s.workers.push_back(std::make_unique<Worker>(s.config, s.clock, s.registry, s.access_log.get(),
+                                                 Caches{s.prefixes, s.blocks, s.tokens, s.asker}, s.ledger,
+                                                 i));
   }
   if (!s.handover.empty() && !s.takeover) s.await_successor();
   s.feeds.reserve(kSources.size());

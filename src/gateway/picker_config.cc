@@ -29,7 +29,11 @@ struct Plugin {
   Role role;
   float pick::Weights::*weight = nullptr;  // of a scorer
   pick::Choice choice = pick::Choice::kBest;
+  bool precise = false;  // goes by what engines tell of their KV caches
 };
+
+// Where upstream's picker looks for them, and vLLM publishes them, if nothing is said.
+constexpr std::uint16_t kKvEventsPort = 5557;
 
 constexpr std::array kPlugins = {
     Plugin{"queue-scorer", Role::kScorer, &pick::Weights::queue},
@@ -41,7 +45,7 @@ constexpr std::array kPlugins = {
     Plugin{"active-request-scorer", Role::kScorer, &pick::Weights::in_flight},
     Plugin{"lora-affinity-scorer", Role::kScorer, &pick::Weights::lora},
     Plugin{"prefix-cache-scorer", Role::kScorer, &pick::Weights::prefix},
-    Plugin{"precise-prefix-cache-scorer", Role::kScorer, &pick::Weights::prefix},
+    Plugin{"precise-prefix-cache-scorer", Role::kScorer, &pick::Weights::prefix, pick::Choice::kBest, true},
     Plugin{"token-load-scorer", Role::kScorer, &pick::Weights::tokens},
     Plugin{"session-affinity-scorer", Role::kScorer, &pick::Weights::session},
     Plugin{"session-affinity-filter", Role::kSessionFilter},
@@ -53,6 +57,10 @@ constexpr std::array kPlugins = {
     Plugin{"anthropic-parser", Role::kBuiltIn},
     Plugin{"passthrough-parser", Role::kBuiltIn},
     Plugin{"approx-prefix-cache-producer", Role::kBuiltIn},
+    Plugin{"precise-prefix-cache-producer", Role::kBuiltIn, nullptr, pick::Choice::kBest, true},
+    Plugin{"token-producer", Role::kBuiltIn},
+    Plugin{"tokenizer", Role::kBuiltIn},
+    Plugin{"endpoint-notification-source", Role::kBuiltIn},
     Plugin{"inflight-load-producer", Role::kBuiltIn},
     Plugin{"metrics-data-source", Role::kBuiltIn},
     Plugin{"core-metrics-extractor", Role::kBuiltIn},
@@ -81,6 +89,7 @@ struct Named {
   const Plugin* plugin = nullptr;
   std::uint32_t endpoints_max = 0;
   std::string header;
+  std::uint16_t kv_events_port = 0;
 };
 
 class ConfigReader {
@@ -125,15 +134,20 @@ class ConfigReader {
       item.wrong("type", "is \"" + type + "\", which this gateway does not have; it has " + known_types());
     read_parameters(item, named);
     if (named.plugin == nullptr) return;
-    if (named.plugin->role == Role::kBuiltIn)
+    if (named.plugin->role == Role::kBuiltIn && named.plugin->precise) {
+      config_.kv_events_port = named.kv_events_port;
+    } else if (named.plugin->role == Role::kBuiltIn)
       config_.notes.push_back(type + " stands for what this gateway does anyway");
     if (!plugins_.emplace(name, named).second)
       item.wrong("name", "is \"" + name + "\" for the second time; give each plugin its own name");
   }
 
   void read_parameters(Reader& item, Named& named) {
+    const bool precise = named.plugin != nullptr && named.plugin->precise;
+    if (precise) named.kv_events_port = kKvEventsPort;
     Reader parameters(item, "parameters");
     if (!parameters.present()) return;
+    if (precise) return read_precise(parameters, named);
     if (named.plugin == nullptr || named.plugin->role == Role::kBuiltIn) {
       parameters.open();
     } else if (named.plugin->role == Role::kPicker) {
@@ -148,10 +162,36 @@ class ConfigReader {
       parameters.ignore({"threshold", "blockSize", "blockSizeTokens", "hashBlockSize",
                          "maxPrefixBlocksToMatch", "maxPrefixTokensToMatch", "lruCapacityPerServer",
                          "autoTune", "queueThresholdTokens", "idleThreshold", "maxBusyScore",
-                         "requestTimeout", "tokenProcessorConfig", "indexerConfig", "kvEventsConfig",
-                         "mode"});
+                         "requestTimeout", "mode", "prefixMatchInfoProducerName"});
       config_.notes.push_back(std::string(named.plugin->type) + ": its parameters are not needed here");
     }
+  }
+
+  // Where engines publish is theirs to say. How blocks are named, tokens found and what was just sent is
+  // counted in beforehand is ours.
+  void read_precise(Reader& parameters, Named& named) {
+    parameters.ignore({"tokenProcessorConfig", "indexerConfig", "speculativeIndexing", "speculativeTTL",
+                       "fullReportRepair"});
+    for (const std::string_view field : {"tokenProcessorConfig", "indexerConfig"}) {
+      if (parameters.has(field))
+        config_.notes.push_back(std::string(named.plugin->type) + ": " + std::string(field) +
+                                " is not needed here: engines are asked for tokens");
+    }
+    Reader events(parameters, "kvEventsConfig");
+    if (!events.present()) return;
+    events.ignore({"topicFilter", "concurrency", "engineType"});
+    const bool discovers = events.boolean("discoverPods").value_or(true);
+    if (!events.text("zmqEndpoint").empty())
+      config_.notes.push_back(std::string(named.plugin->type) +
+                              ": zmqEndpoint is not bound: the gateway connects to its engines; let each of "
+                              "them publish at \"tcp://*:5557\"");
+    Reader pods(events, "podDiscoveryConfig");
+    if (pods.present()) {
+      pods.ignore({"podLabelSelector", "podNamespace"});
+      const auto port = pods.integer("socketPort", {.min = 1, .max = 65535});
+      if (port) named.kv_events_port = static_cast<std::uint16_t>(*port);
+    }
+    if (!discovers) named.kv_events_port = 0;
   }
 
   void read_profile(Reader& item) {
@@ -177,6 +217,7 @@ class ConfigReader {
     switch (plugin.role) {
       case Role::kScorer:
         config_.weights.*plugin.weight += weight;
+        if (plugin.precise) config_.kv_events_port = named.kv_events_port;
         if (plugin.weight == &pick::Weights::session) use_session(named, false);
         break;
       case Role::kSessionFilter:
@@ -214,6 +255,7 @@ void PickerConfig::apply(pick::Settings& settings) const {
   settings.choice = choice;
   settings.session = session;
   settings.endpoints_max = endpoints_max;
+  settings.kv_events_port = kv_events_port;
 }
 
 Result<PickerConfig> read_picker_config(std::string_view source, std::string_view text) {

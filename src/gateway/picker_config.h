@@ -26,6 +26,7 @@ struct PickerConfig {
   pick::Choice choice = pick::Choice::kBest;
   pick::Session session;
   std::uint32_t endpoints_max = 0;
+  std::uint16_t kv_events_port = 0;  // of the precise prefix cache; 0: the approximate one
   std::vector<std::string> notes;
 
   void apply(pick::Settings& settings) const;

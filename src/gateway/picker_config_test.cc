@@ -82,6 +82,39 @@ TEST(PickerConfig, EveryMistakeIsNamedWithItsLine) {
   EXPECT_FALSE(load_picker_config("/nowhere/picker.yaml"));
 }
 
+TEST(PickerConfig, ThePreciseScorerGoesByWhatEnginesTell) {
+  const auto port = [](const std::string& plugins) {
+    const auto config = read_picker_config(
+        "picker.yaml", "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\nplugins:\n" + plugins);
+    EXPECT_TRUE(config) << describe(config.error());
+    pick::Settings settings;
+    if (config) config->apply(settings);
+    EXPECT_GT(settings.weights.prefix, 0);
+    return settings.kv_events_port;
+  };
+  EXPECT_EQ(port("- type: prefix-cache-scorer\n"), 0);
+  EXPECT_EQ(port("- type: precise-prefix-cache-scorer\n"), 5557);
+  // As llm-d's guides have it.
+  EXPECT_EQ(
+      port("- type: token-producer\n  parameters: {modelName: m, vllm: {url: \"http://localhost:8000\"}}\n"
+           "- type: endpoint-notification-source\n"
+           "- type: precise-prefix-cache-producer\n"
+           "  parameters:\n"
+           "    tokenProcessorConfig: {blockSize: 64}\n"
+           "    kvEventsConfig: {topicFilter: \"kv@\", discoverPods: true, podDiscoveryConfig: {socketPort: "
+           "6000}}\n"
+           "- type: prefix-cache-scorer\n"
+           "  parameters: {prefixMatchInfoProducerName: precise-prefix-cache-producer}\n"),
+      6000);
+  EXPECT_EQ(port("- type: precise-prefix-cache-scorer\n"
+                 "  parameters: {kvEventsConfig: {discoverPods: false, zmqEndpoint: \"tcp://*:5557\"}}\n"),
+            0);
+  EXPECT_FALSE(
+      read_picker_config("x",
+                         "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\nplugins:\n"
+                         "- type: precise-prefix-cache-scorer\n  parameters: {kvEventsConfg: {}}\n"));
+}
+
 TEST(PickerConfig, SessionsAreOneWord) {
   EXPECT_EQ(*parse_session("header"), (pick::Session{pick::SessionBy::kToken, "x-session-token", false}));
   EXPECT_EQ(*parse_session("cookie=Who"), (pick::Session{pick::SessionBy::kCookie, "Who", false}));

@@ -47,6 +47,33 @@ std::string served(const Pool& pool, const std::string& asked) {
   return resolution.target ? resolution.target->model : "as it is";
 }
 
+TEST(KvEvents, TheAnnotationGoesBeforeThePickersSettings) {
+  const auto ports = [](const std::string& annotations, std::uint16_t otherwise) {
+    Inputs inputs;
+    inputs.inference_pools = {pool(annotations)};
+    const Compiled compiled = compile(inputs);
+    const Picking& picking = compiled.snapshot->pools.at(0).picking;
+    pick::Settings settings;
+    settings.kv_events_port = otherwise;
+    Endpoint second;
+    second.port = 8001;
+    second.rank = 1;
+    return std::pair(picking.kv_events_port(second, picking.over(settings)), picking.kv_replay_port(second));
+  };
+  using Ports = std::pair<std::uint16_t, std::uint16_t>;
+  EXPECT_EQ(ports("{}", 0), Ports(0, 0));
+  EXPECT_EQ(ports("{}", 5557), Ports(5558, 0));
+  EXPECT_EQ(ports(R"({"tidegate.dev/kv-events-port":"0"})", 5557), Ports(0, 0));
+  EXPECT_EQ(
+      ports(R"({"tidegate.dev/kv-events-port":"6000","tidegate.dev/kv-events-replay-port":"8001=7000"})", 0),
+      Ports(6001, 7000));
+  Inputs inputs;
+  inputs.inference_pools = {pool(R"({"tidegate.dev/kv-events-port":"many"})")};
+  const Compiled compiled = compile(inputs);
+  EXPECT_NE(compiled.snapshot->pools.at(0).picking.problem.find("kv-events-port is \"many\""),
+            std::string::npos);
+}
+
 TEST(Objectives, GiveAPoolPriorities) {
   Inputs inputs;
   inputs.inference_pools = {pool()};

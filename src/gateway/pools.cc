@@ -89,6 +89,8 @@ Picking picking_of(const resource::InferencePool& spec, const ObjectPtr& object)
   read(
       kEngineAnnotation, [](const std::string& text) { return dialect::parse_engine(text); }, picking.engine);
   read(kUnlistedAnnotation, parse_unlisted, picking.asks_unlisted);
+  read(kKvEventsAnnotation, parse_kv_ports, picking.kv_events);
+  read(kKvReplayAnnotation, parse_kv_ports, picking.kv_replay);
   return picking;
 }
 
@@ -102,8 +104,15 @@ dialect::Engine engine_of(const ServingPod& pod) {
   return dialect::Engine::kUnknown;
 }
 
+std::uint16_t port_of(std::string_view address) {
+  const Result<net::Address> parsed = net::Address::parse(address);
+  return parsed ? parsed->port() : 0;
+}
+
 void add_endpoint(Pool& pool, std::string address, const ServingPod* pod, std::size_t rank = 0) {
   Endpoint endpoint;
+  endpoint.port = port_of(address);
+  endpoint.rank = rank;
   endpoint.key = pool.id + " " + address;
   endpoint.address = std::move(address);
   if (pod != nullptr) {
@@ -174,6 +183,16 @@ pick::Settings Picking::over(pick::Settings settings) const {
     if (settings.weights.session == 0) settings.weights.session = kSessionWeight;
   }
   return settings;
+}
+
+std::uint16_t Picking::kv_events_port(const Endpoint& endpoint, const pick::Settings& settings) const {
+  if (settings.weights.prefix == 0) return 0;
+  const KvPorts ports = kv_events.value_or(KvPorts{settings.kv_events_port, {}});
+  return ports.of(endpoint.port, endpoint.rank);
+}
+
+std::uint16_t Picking::kv_replay_port(const Endpoint& endpoint) const {
+  return kv_replay ? kv_replay->of(endpoint.port, endpoint.rank) : 0;
 }
 
 std::int64_t unix_seconds(std::string_view text) {

@@ -24,6 +24,7 @@
 #include "gateway/dialect/engine.h"
 #include "gateway/finding.h"
 #include "gateway/guard/ring.h"
+#include "gateway/kv_ports.h"
 #include "gateway/picker_config.h"
 #include "gateway/rewrite/model_table.h"
 #include "resource/core.h"
@@ -42,6 +43,8 @@ struct Endpoint {
   std::string name;     // the pod's, with "-rank-1" for the second of several ports; else the address
   std::uint32_t max_loras = 0;                         // from the pod's --max-loras; 0 if not said
   dialect::Engine engine = dialect::Engine::kUnknown;  // from the pool's annotation, else the pod's label
+  std::uint16_t port = 0;
+  std::size_t rank = 0;  // of the port among those of the pod
 };
 
 // What a pool says of how its endpoints are picked; the gateway's own settings hold for the rest.
@@ -51,9 +54,14 @@ struct Picking {
   bool without_prefixes = false;  // routing-strategy: DEFAULT
   std::optional<dialect::Engine> engine;
   bool asks_unlisted = false;  // engines load what they are asked for
+  std::optional<KvPorts> kv_events;  // where engines publish them, and where they can be asked again
+  std::optional<KvPorts> kv_replay;
   std::string problem;  // an annotation that could not be read, which counts as absent
 
   pick::Settings over(pick::Settings settings) const;
+  // Of that endpoint; 0: none. `settings` are over()'s.
+  std::uint16_t kv_events_port(const Endpoint& endpoint, const pick::Settings& settings) const;
+  std::uint16_t kv_replay_port(const Endpoint& endpoint) const;
 };
 
 // How a BackendTLSPolicy wants a pool's endpoints to be spoken to.
@@ -101,6 +109,9 @@ inline constexpr std::string_view kEngineLabels[] = {"llm-d.ai/engine-type",
                                                      "inference.networking.k8s.io/engine-type"};
 // "ask": an engine may be asked for a model that only others list; "skip", as without it: it is not.
 inline constexpr std::string_view kUnlistedAnnotation = "tidegate.dev/unlisted-models";
+// Where engines publish KV events, and where they can be asked for them again (kv_ports.h).
+inline constexpr std::string_view kKvEventsAnnotation = "tidegate.dev/kv-events-port";
+inline constexpr std::string_view kKvReplayAnnotation = "tidegate.dev/kv-events-replay-port";
 // On a pod: those of the pool's ports that it serves, "8000,8001".
 inline constexpr std::string_view kActivePortsAnnotation = "llm-d.ai/active-ports";
 

@@ -169,19 +169,29 @@ void Probe::rejected(std::string_view reason) {
       .add();
 }
 
-void Probe::prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes) {
+void Probe::prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes,
+                   bool told) {
   auto found = prefixes_.find(std::string_view(service));
   if (found == prefixes_.end()) {
     const auto counter = [&](std::string_view name, std::string_view help) {
       return registry_.counter(name, help, {"service"}).with(shard_, {service});
     };
+    const auto lookups = [&](const char* source) {
+      return registry_
+          .counter("tidegate_prefix_lookups_total",
+                   "Prompts that were looked up, by how it is known what the chosen endpoint holds.",
+                   {"service", "source"})
+          .with(shard_, {service, source});
+    };
     Prefixes made{counter("tidegate_prefix_prompt_bytes_total", "Bytes of prompts that were looked up."),
                   counter("tidegate_prefix_held_bytes_total",
-                          "Bytes of them that the chosen endpoint should hold in its KV cache.")};
+                          "Bytes of them that the chosen endpoint should hold in its KV cache."),
+                  lookups("told"), lookups("guessed")};
     found = prefixes_.emplace(service, std::move(made)).first;
   }
   found->second.prompt.add(prompt_bytes);
   found->second.held.add(held_bytes);
+  (told ? found->second.told : found->second.guessed).add(1);
 }
 
 void Probe::waited(const std::string& service, std::string_view how, Duration time) {

@@ -47,8 +47,9 @@ class Probe {
   void waited(const std::string& service, std::string_view how, Duration time);
   // `key` tells the endpoint apart from the same address in another pool.
   void pick(const std::string& key, const std::string& service, const std::string& address);
-  // A prompt that was looked up: its bytes, and those that the endpoint it goes to holds.
-  void prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes);
+  // A prompt that was looked up: its bytes, and those that the endpoint it goes to holds; `told` by its engine
+  // or guessed.
+  void prefix(const std::string& service, std::uint32_t prompt_bytes, std::uint32_t held_bytes, bool told);
   void connections(int delta) { connections_.add(delta); }
   void active(int delta) { active_.add(delta); }
 
@@ -117,6 +118,8 @@ class Probe {
   struct Prefixes {
     telemetry::Counter prompt;
     telemetry::Counter held;
+    telemetry::Counter told;
+    telemetry::Counter guessed;
   };
   Cache<Prefixes> prefixes_;
   telemetry::Histogram overhead_;

@@ -43,6 +43,7 @@ PoolView view_of(const Pool& pool, const fleet::Fleet& fleet, const pick::Settin
   bool known = false;
   for (const Endpoint& endpoint : pool.endpoints) {
     const auto models = fleet.served(endpoint.key);
+    view.told = view.told || pool.picking.kv_events_port(endpoint, view.picking) != 0;
     if (std::shared_ptr<fleet::Live> live = fleet.find(endpoint.key)) {
       view.endpoints.push_back(std::move(live));
       view.adapter_words.push_back(fleet.adapter_words(endpoint.key));
@@ -81,6 +82,24 @@ std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot, EndpointClients& 
     }
   }
   return wanted;
+}
+
+std::vector<kvfeed::Source> told_by(const Snapshot& snapshot, const fleet::Fleet& fleet,
+                                    const pick::Settings& picking) {
+  std::vector<kvfeed::Source> sources;
+  for (const Pool& pool : snapshot.pools) {
+    const pick::Settings settings = pool.picking.over(picking);
+    for (const Endpoint& endpoint : pool.endpoints) {
+      const std::uint16_t port = pool.picking.kv_events_port(endpoint, settings);
+      std::shared_ptr<fleet::Live> live = port == 0 ? nullptr : fleet.find(endpoint.key);
+      if (!live || live->prefix_id() == pick::kNoPrefixId) continue;
+      const std::string ip = live->address().ip();
+      const std::uint16_t replay = pool.picking.kv_replay_port(endpoint);
+      sources.push_back({live->prefix_id(), live->name(), kvfeed::stream_at(ip, port),
+                         replay == 0 ? std::string() : kvfeed::stream_at(ip, replay), live});
+    }
+  }
+  return sources;
 }
 
 WaitingByPool waiting_of(const Snapshot& snapshot, const WaitingByPool& before, std::size_t workers) {

@@ -11,12 +11,17 @@
 
 #include "gateway/endpoint_tls.h"
 #include "gateway/fleet/fleet.h"
+#include "gateway/kvfeed/follower.h"
 #include "gateway/view.h"
 
 namespace tidegate::gateway {
 
 // The endpoints that the fleet should watch for this snapshot.
 std::vector<fleet::Wanted> wanted_by(const Snapshot& snapshot, EndpointClients& clients);
+
+// The endpoints whose KV events should be followed.
+std::vector<kvfeed::Source> told_by(const Snapshot& snapshot, const fleet::Fleet& fleet,
+                                    const pick::Settings& picking);
 
 // What is kept of each pool's waiting requests from view to view, by the pool's id.
 struct Waiting {

@@ -6,18 +6,13 @@
 #include <string>
 
 #include "gateway/dialect/json_text.h"
+#include "gateway/kv_stats.h"
 #include "telemetry/exposition.h"
 
 namespace tidegate::gateway {
 namespace {
 
 using fleet::Fleet;
-
-// A fleet key is the pool's id, a blank and the address; the pool is told without its group.
-std::string_view pool_of(std::string_view key) {
-  const std::string_view id = key.substr(0, key.rfind(' '));
-  return id.substr(id.rfind(' ') + 1);
-}
 
 template <typename Value>
 void family(telemetry::ExpositionWriter& writer, const std::vector<Fleet::Row>& rows, telemetry::Kind kind,
@@ -42,7 +37,7 @@ std::string_view name_of(fleet::Breaker::State state) {
   return "";
 }
 
-std::string endpoints_json(const std::vector<Fleet::Row>& rows) {
+std::string endpoints_json(const std::vector<Fleet::Row>& rows, const KvStates& kv) {
   std::string out = "[";
   for (const Fleet::Row& row : rows) {
     if (out.size() > 1) out += ',';
@@ -70,6 +65,10 @@ std::string endpoints_json(const std::vector<Fleet::Row>& rows) {
     number("adaptersResident", row.adapters_resident);
     number("scrapeAgeSeconds", row.facts.age_s);
     number("scrapesFailed", static_cast<double>(row.scrapes_failed));
+    if (const auto told = kv.find(row.prefix_id); told != kv.end()) {
+      out.append(",\"kvEvents\":\"").append(word_for(told->second.trust)).append("\"");
+      number("kvBlocks", static_cast<double>(told->second.blocks));
+    }
     out += '}';
   }
   return out + "\n]\n";
@@ -151,8 +150,8 @@ void write_waiting(telemetry::ExpositionWriter& writer, const WaitingByPool& wai
 }
 
 net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,
-                            const std::function<bool()>& ready, http::Request& request,
-                            http::Responder& responder) {
+                            const kvfeed::Follower& follower, const std::function<bool()>& ready,
+                            http::Request& request, http::Responder& responder) {
   if (request.method != "GET" && request.method != "HEAD") {
     responder.header("Allow", "GET, HEAD");
     co_await responder.respond(405, "text/plain", "GET only\n");
@@ -173,7 +172,7 @@ net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fl
     co_await responder.respond(is_ready ? 200 : 503, "text/plain",
                                is_ready ? "ok\n" : "no configuration yet\n");
   } else if (request.path == "/endpoints") {
-    co_await responder.respond(200, "application/json", endpoints_json(fleet.rows()));
+    co_await responder.respond(200, "application/json", endpoints_json(fleet.rows(), follower.states()));
   } else {
     co_await responder.respond(404, "text/plain",
                                "try /stats/prometheus, /metrics, /healthz, /readyz or /endpoints\n");

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "gateway/fleet/fleet.h"
+#include "gateway/kvfeed/follower.h"
 #include "gateway/publisher.h"
 #include "http/server.h"
 #include "telemetry/metrics.h"
@@ -22,7 +23,7 @@ void write_waiting(telemetry::ExpositionWriter& writer, const WaitingByPool& wai
 
 // Answers one request. `ready` says whether a configuration is in force.
 net::Task<void> serve_stats(const telemetry::Registry& registry, const fleet::Fleet& fleet,
-                            const std::function<bool()>& ready, http::Request& request,
-                            http::Responder& responder);
+                            const kvfeed::Follower& follower, const std::function<bool()>& ready,
+                            http::Request& request, http::Responder& responder);
 
 }  // namespace tidegate::gateway

@@ -48,6 +48,7 @@ struct PoolView {
   std::shared_ptr<flow::Cell> flow;                                 // who waits for this pool
   std::string service;                                              // "name.namespace", for labels
   pick::Settings picking;
+  bool told = false;              // engines of it tell what their KV caches hold
   std::uint64_t prefix_seed = 0;  // keeps its prompts apart from other pools'
 };
 

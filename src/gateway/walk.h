@@ -23,6 +23,7 @@
 #include "gateway/dialect/traits.h"
 #include "gateway/fleet/live.h"
 #include "gateway/guard/ledger.h"
+#include "gateway/kvfeed/asker.h"
 #include "gateway/listener/session.h"
 #include "gateway/mirror.h"
 #include "gateway/pick/prompt_lookup.h"
@@ -48,6 +49,7 @@ struct Tools {
   upstream::Pool& upstream;
   pick::Picker& picker;
   pick::PromptLookup& prompts;
+  kvfeed::Asker& asker;
   dialect::BodyReader& bodies;
   Probe& probe;
   telemetry::AccessLog* access_log;  // null: none

@@ -9,20 +9,21 @@
 namespace tidegate::gateway {
 
 Worker::Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-               telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, guard::Ledger& ledger,
+               telemetry::AccessLog* access_log, Caches caches, guard::Ledger& ledger,
                std::size_t shard)
     : config_(config),
       upstream_(loop_, buffers_, config.upstream),
       random_(Random::from_system()),
       picker_(config.pick),
-      prompts_(prefixes),
+      prompts_(caches.prefixes, &caches.blocks, &caches.tokens),
       bodies_(config.limits.body_bytes_max + dialect::kBodyPadding),
       probe_(registry, shard),
       mirrors_(loop_, upstream_),
       waitroom_(loop_, shard, config.admit),
       books_(ledger),
-      tools_{loop_,  config_,    clock, random_, upstream_,  picker_,  prompts_,  bodies_,
-             probe_, access_log, shard, date_,   scratches_, mirrors_, waitroom_, books_},
+      tools_{loop_,   config_, clock,      random_, upstream_, picker_,    prompts_, caches.asker,
+             bodies_, probe_,  access_log, shard,   date_,     scratches_, mirrors_, waitroom_,
+             books_},
       view_(std::make_shared<const View>()),
       thread_([this] { loop_.run(); }) {}
 

@@ -20,11 +20,19 @@
 
 namespace tidegate::gateway {
 
+// What workers know together of KV caches.
+struct Caches {
+  pick::PrefixIndex& prefixes;
+  pick::BlockIndex& blocks;
+  pick::TokenMap& tokens;
+  kvfeed::Asker& asker;
+};
+
 class Worker {
  public:
   // All references outlive the worker.
   Worker(const Config& config, const Clock& clock, telemetry::Registry& registry,
-         telemetry::AccessLog* access_log, pick::PrefixIndex& prefixes, guard::Ledger& ledger, std::size_t shard);
+         telemetry::AccessLog* access_log, Caches caches, guard::Ledger& ledger, std::size_t shard);
   ~Worker();
 
   // Requests that begin from now on use this view.

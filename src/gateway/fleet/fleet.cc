@@ -115,7 +115,7 @@ std::vector<Fleet::Row> Fleet::rows() const {
     rows.push_back({key, live.address_text(), live.cell().healthy(),
                     live.facts(pick::kNoAdapter, loop_.now()), live.cell().residency().resident_count(),
                     watched->scrapes_failed, live.breaker().state(now), live.hangs(now),
-                    live.breaker().openings(), watched->engine()});
+                    live.breaker().openings(), watched->engine(), live.prefix_id()});
   }
   return rows;
 }

@@ -80,6 +80,7 @@ class Fleet {
     bool hangs;
     std::uint64_t ejections;
     dialect::Engine engine;
+    pick::PrefixId prefix_id;
   };
   // For the stats page.
   std::vector<Row> rows() const;

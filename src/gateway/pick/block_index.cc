@@ -11,14 +11,17 @@ namespace {
 
 constexpr std::size_t kShards = 64;
 
-// A holder's epoch: with this bit the generation in which the engine told of the block, without it the second
-// in which the prompt was sent there.
+// A holder's epoch. Stored: this bit and the generation in which the engine told of the block. Expected: the
+// low bits of the generation, and when the prompt was sent there, in two seconds, of which some half an
+// hour's are told apart.
 constexpr std::uint16_t kStored = 0x8000;
-constexpr std::uint16_t kExpectedSeconds = 10;
+constexpr std::uint16_t kGenerationBits = 0x7C00;
+constexpr std::uint16_t kTimeBits = 0x03FF;
+constexpr std::uint16_t kExpectedFor = 5;
 
-std::uint16_t second_of(TimePoint now) {
+std::uint16_t time_of(TimePoint now) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
-  return static_cast<std::uint16_t>(whole & 0x7FFF);
+  return static_cast<std::uint16_t>(whole / 2 & kTimeBits);
 }
 
 }  // namespace
@@ -40,16 +43,22 @@ std::uint16_t BlockIndex::stored_epoch(PrefixId id) const {
   return kStored | generation_[id].load(std::memory_order_relaxed);
 }
 
-bool BlockIndex::counts(const Holder& holder, std::uint16_t now_s) const {
+std::uint16_t BlockIndex::expected_epoch(PrefixId id, std::uint16_t time) const {
+  const auto generation = static_cast<std::uint16_t>(generation_[id].load(std::memory_order_relaxed) << 10);
+  return (generation & kGenerationBits) | time;
+}
+
+bool BlockIndex::counts(const Holder& holder, std::uint16_t time) const {
   if (holder.id >= kEndpointsMax) return false;
   if ((holder.epoch & kStored) != 0) return holder.epoch == stored_epoch(holder.id);
-  return ((now_s - holder.epoch) & 0x7FFF) <= kExpectedSeconds;
+  if ((holder.epoch & kGenerationBits) != (expected_epoch(holder.id, 0) & kGenerationBits)) return false;
+  return ((time - holder.epoch) & kTimeBits) <= kExpectedFor;
 }
 
 bool BlockIndex::store(PrefixId id, std::uint64_t key) {
   if (id >= kEndpointsMax || held_.load(std::memory_order_relaxed) >= blocks_max_) return false;
-  const std::uint16_t now_s = now_s_.load(std::memory_order_relaxed);
-  const auto valid = [this, now_s](const Holder& holder) { return counts(holder, now_s); };
+  const std::uint16_t time = time_.load(std::memory_order_relaxed);
+  const auto valid = [this, time](const Holder& holder) { return counts(holder, time); };
   std::uint16_t before = 0;
   Shard& shard = shards_[key >> 58];
   const std::lock_guard lock(shard.lock());
@@ -60,10 +69,10 @@ bool BlockIndex::store(PrefixId id, std::uint64_t key) {
 
 void BlockIndex::remove(PrefixId id, std::uint64_t key) {
   if (id >= kEndpointsMax) return;
-  const std::uint16_t now_s = now_s_.load(std::memory_order_relaxed);
+  const std::uint16_t time = time_.load(std::memory_order_relaxed);
   Shard& shard = shards_[key >> 58];
   const std::lock_guard lock(shard.lock());
-  shard.drop(key, id, [this, now_s](const Holder& holder) { return counts(holder, now_s); });
+  shard.drop(key, id, [this, time](const Holder& holder) { return counts(holder, time); });
   held_.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -85,7 +94,7 @@ void BlockIndex::set_block_tokens(PrefixId id, std::uint32_t tokens) {
 }
 
 void BlockIndex::match(TokenPoints& points, TimePoint now, PrefixMatch& match) const {
-  const std::uint16_t now_s = second_of(now);
+  const std::uint16_t time = time_of(now);
   std::size_t left = ids_.load(std::memory_order_relaxed);  // that hold all points so far
   match.begin(left);
   for (std::size_t point = 0; point < points.size() && left > 0; ++point) {
@@ -94,7 +103,7 @@ void BlockIndex::match(TokenPoints& points, TimePoint now, PrefixMatch& match) c
     Shard& shard = shards_[points.key(point) >> 58];
     const std::lock_guard lock(shard.lock());
     shard.visit(points.key(point), [&](const Holder& holder) {
-      if (!match.reaches(holder.id, point) || !counts(holder, now_s)) return true;
+      if (!match.reaches(holder.id, point) || !counts(holder, time)) return true;
       told = told || (holder.epoch & kStored) != 0;
       match.extend(holder.id, point);
       return ++held < left;
@@ -106,16 +115,17 @@ void BlockIndex::match(TokenPoints& points, TimePoint now, PrefixMatch& match) c
 
 void BlockIndex::expect(const TokenPoints& points, PrefixId id, TimePoint now) {
   if (id >= kEndpointsMax) return;
-  const std::uint16_t now_s = second_of(now);
-  now_s_.store(now_s, std::memory_order_relaxed);
-  const auto valid = [this, now_s](const Holder& holder) { return counts(holder, now_s); };
+  const std::uint16_t time = time_of(now);
+  time_.store(time, std::memory_order_relaxed);
+  const auto valid = [this, time](const Holder& holder) { return counts(holder, time); };
+  const std::uint16_t epoch = expected_epoch(id, time);
   for (std::size_t point = 0; point < points.size(); ++point) {
     std::uint16_t before = 0;
     Shard& shard = shards_[points.key(point) >> 58];
     const std::lock_guard lock(shard.lock());
     const Holder* const holder = shard.holder(points.key(point), id);
-    if (holder != nullptr && (holder->epoch & kStored) != 0 && counts(*holder, now_s)) continue;
-    if (shard.stamp(points.key(point), id, now_s, valid, before) == PrefixShard::Stamped::kFull) return;
+    if (holder != nullptr && (holder->epoch & kStored) != 0 && counts(*holder, time)) continue;
+    if (shard.stamp(points.key(point), id, epoch, valid, before) == PrefixShard::Stamped::kFull) return;
   }
 }
 

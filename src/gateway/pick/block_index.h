@@ -68,7 +68,8 @@ class BlockIndex {
   static constexpr std::size_t kEndpointsMax = PrefixIndex::kEndpointsMax;
   struct Shard;
   std::uint16_t stored_epoch(PrefixId id) const;
-  bool counts(const Holder& holder, std::uint16_t now_s) const;
+  std::uint16_t expected_epoch(PrefixId id, std::uint16_t time) const;
+  bool counts(const Holder& holder, std::uint16_t time) const;
 
   const std::size_t blocks_max_;
   std::unique_ptr<Shard[]> shards_;
@@ -77,7 +78,7 @@ class BlockIndex {
   std::unique_ptr<std::atomic<std::uint32_t>[]> block_tokens_;
   std::atomic<std::size_t> ids_{0};  // all that were ever spoken of are below
   std::atomic<std::size_t> held_{0};
-  std::atomic<std::uint16_t> now_s_{0};  // of the latest look-up: for the writer, who needs it roughly
+  std::atomic<std::uint16_t> time_{0};  // of the latest prompt sent: for the writer, who needs it roughly
 };
 
 // How much of a prompt an endpoint holds: `guessed` from where prompts were sent, `told` by its engine of the

@@ -84,6 +84,12 @@ TEST(BlockIndex, WhatWasSentThereCountsForAWhile) {
   EXPECT_EQ(held(index, 1, points, kNow + 12s), 2U);
   index.remove(1, key_of(1, 1));
   EXPECT_EQ(held(index, 1, points, kNow), 1U);
+  // Its cache was cleared: what was expected of it too.
+  index.expect(points, 1, kNow);
+  EXPECT_EQ(held(index, 1, points, kNow), 4U);
+  index.clear(1, 1);
+  EXPECT_EQ(held(index, 1, points, kNow), 0U);
+  EXPECT_EQ(held(index, 1, points, kNow + 2048s), 0U);
 }
 
 TEST(BlockIndex, MemoryStaysWithinItsBound) {

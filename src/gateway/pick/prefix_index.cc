@@ -111,7 +111,8 @@ PrefixIndex::PrefixIndex(std::size_t blocks_max)
     : blocks_max_(std::max<std::size_t>(blocks_max, kShards)),
       shards_(std::make_unique<Shard[]>(kShards)),
       window_(std::make_unique<std::atomic<std::uint32_t>[]>(kEndpointsMax)),
-      endpoints_(std::make_unique<std::unique_ptr<Endpoint>[]>(kEndpointsMax)) {
+      endpoints_(std::make_unique<std::unique_ptr<Endpoint>[]>(kEndpointsMax)),
+      forgets_(std::make_unique<std::atomic<std::uint32_t>[]>(kEndpointsMax)) {
   for (std::size_t i = 0; i < kShards; ++i) shards_[i].set_blocks_max(blocks_max_ / kShards);
 }
 
@@ -150,6 +151,7 @@ void PrefixIndex::forget(PrefixId id) {
   Endpoint& endpoint = *endpoints_[id];
   const std::lock_guard lock(endpoint.mutex);
   endpoint.forget();
+  forgets_[id].fetch_add(1, std::memory_order_relaxed);
   window_[id].store(endpoint.window(), std::memory_order_relaxed);
 }
 

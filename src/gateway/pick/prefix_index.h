@@ -115,6 +115,10 @@ class PrefixIndex {
   std::size_t blocks() const;
   std::size_t memory_bytes() const;
   std::uint64_t bytes_held(PrefixId id) const;
+  // How often what it held was lost.
+  std::uint32_t forgets(PrefixId id) const {
+    return id < kEndpointsMax ? forgets_[id].load(std::memory_order_relaxed) : 0;
+  }
 
  private:
   friend class PrefixSlot;
@@ -130,6 +134,7 @@ class PrefixIndex {
   // The epochs at which an endpoint's blocks still count: newest << 16 | oldest.
   std::unique_ptr<std::atomic<std::uint32_t>[]> window_;
   std::unique_ptr<std::unique_ptr<Endpoint>[]> endpoints_;
+  std::unique_ptr<std::atomic<std::uint32_t>[]> forgets_;
   mutable std::mutex slots_mutex_;
   std::vector<PrefixId> free_;
   std::atomic<std::uint32_t> slots_used_{0};  // written under slots_mutex_

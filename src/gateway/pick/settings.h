@@ -72,6 +72,8 @@ struct Settings {
   std::uint32_t prefix_prompt_bytes_min = 1024;
   // A match of this many bytes, or the longest one if that is longer, counts in full.
   std::uint32_t prefix_full_bytes = 2048;
+  // Where engines publish their KV events if no annotation of the pool says so; 0: nowhere.
+  std::uint16_t kv_events_port = 0;
 };
 
 }  // namespace tidegate::pick

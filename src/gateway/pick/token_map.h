@@ -46,6 +46,7 @@ class TokenPoints {
   // Bytes of the prompt up to the last of the first `points`.
   std::uint32_t bytes(std::size_t points) const { return points == 0 ? 0 : bytes_[points - 1]; }
 
+  std::size_t confirmed() const { return confirmed_; }
   // Up to where it is sure that these are the prompt's tokens.
   std::uint32_t confirmed_bytes() const { return bytes(confirmed_); }
   bool is_confirmed(std::size_t point) const { return point < confirmed_; }
