@@ -81,23 +81,42 @@ void bound_values(Reader& root, const char* field, std::size_t bytes) {
       Code::kInvalid, field, "Too long: may not be more than " + std::to_string(kValuesMax) + " bytes"});
 }
 
-std::size_t bytes_of(const std::map<std::string, std::string>& values) {
+template <typename Values>
+std::size_t bytes_of(const Values& values) {
   std::size_t bytes = 0;
   for (const auto& [key, value] : values) bytes += value.size();
   return bytes;
 }
 
-ConfigMap read_config_map(Reader& root) {
-  ConfigMap map;
-  map.data = root.text_map("data", Need::kOptional, config_key);
+// What a ConfigMap holds, where it stands: every one that is written is looked at, and few are read.
+struct ConfigMapView {
+  TextViews data;
+  std::map<std::string, std::string> binary_data;
+  bool immutable = false;
+};
+
+ConfigMapView view_config_map(Reader& root) {
+  ConfigMapView map;
+  map.data = root.text_views("data", Need::kOptional, config_key);
   map.binary_data = read_base64(root, "binaryData");
   map.immutable = root.boolean("immutable").value_or(false);
+  std::set<std::string_view> keys;
+  if (!map.binary_data.empty()) {
+    for (const auto& [key, value] : map.data) keys.insert(key);
+  }
   for (const auto& [key, value] : map.binary_data) {
-    if (map.data.contains(key))
+    if (keys.contains(key))
       root.wrong("binaryData", "has \"" + key + "\", which is in data too; keep one of them");
   }
   bound_values(root, "[]", bytes_of(map.data) + bytes_of(map.binary_data));
   return map;
+}
+
+ConfigMap read_config_map(Reader& root) {
+  ConfigMapView view = view_config_map(root);
+  return {.data = {view.data.begin(), view.data.end()},
+          .binary_data = std::move(view.binary_data),
+          .immutable = view.immutable};
 }
 
 Secret read_secret(Reader& root) {
@@ -232,7 +251,7 @@ Kind config_map_kind() {
           .versions = {"v1"},
           .short_names = {"cm"},
           .has_status = false,
-          .validate = check<read_config_map>,
+          .validate = check<view_config_map>,
           .validate_update = refuse_change_of_immutable};
 }
 

@@ -333,7 +333,12 @@ std::vector<std::string> Reader::texts(std::string_view field, const ListRule& l
 
 std::map<std::string, std::string> Reader::text_map(std::string_view field, Need need, Syntax key_syntax,
                                                     Syntax value_syntax) {
-  std::map<std::string, std::string> result;
+  const TextViews views = text_views(field, need, key_syntax, value_syntax);
+  return {views.begin(), views.end()};
+}
+
+TextViews Reader::text_views(std::string_view field, Need need, Syntax key_syntax, Syntax value_syntax) {
+  TextViews result;
   if (Schema* node = note(field, Schema::Type::kMap, need)) {
     if (node->items == nullptr) node->items = std::make_shared<Schema>(Schema{.type = Schema::Type::kText});
     return result;
@@ -341,19 +346,20 @@ std::map<std::string, std::string> Reader::text_map(std::string_view field, Need
   Reader map(*this, field, need);
   map.open();
   if (!map.present()) return result;
+  result.reserve(map.value_->size());
   for (const auto& member : map.value_->items()) {
     const std::string_view key_remedy = key_syntax == nullptr ? std::string_view() : key_syntax(member.key());
     const Json& value = member.value();
     if (!key_remedy.empty()) {
       map.wrong(member.key(), "is no right key; " + std::string(key_remedy));
     } else if (value.is_null()) {
-      result.emplace(member.key(), std::string());  // as the Go decoder of Kubernetes reads it
+      result.emplace_back(member.key(), std::string_view());  // as the Go decoder of Kubernetes reads it
     } else if (!value.is_string()) {
       map.wrong(member.key(), what_it_is(value, true) + "; use a string" +
                                   (value.is_primitive() ? ", with quotes around it" : ""));
     } else if (const auto& text = value.get_ref<const std::string&>();
                value_syntax == nullptr || map.text_fits(member.key(), text, {.syntax = value_syntax})) {
-      result.emplace(member.key(), text);
+      result.emplace_back(member.key(), text);
     }
   }
   return result;

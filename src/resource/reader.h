@@ -77,6 +77,8 @@ inline constexpr std::int64_t kPortMax = 65535;
 inline constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 inline constexpr std::int64_t kInt32Min = std::numeric_limits<std::int32_t>::min();
 
+using TextViews = std::vector<std::pair<std::string_view, std::string_view>>;
+
 class Reader {
  public:
   Reader(const Json& document, Findings& findings);
@@ -101,6 +103,9 @@ class Reader {
                                  const TextRule& item = {});
   std::map<std::string, std::string> text_map(std::string_view field, Need need = Need::kOptional,
                                               Syntax key_syntax = nullptr, Syntax value_syntax = nullptr);
+  // The same, as it stands in the document.
+  TextViews text_views(std::string_view field, Need need = Need::kOptional, Syntax key_syntax = nullptr,
+                       Syntax value_syntax = nullptr);
   std::map<std::string, Quantity> quantities(std::string_view field);
 
   // Every item of a list of objects. Each item is closed (its unknown fields are reported) after `visit`.

@@ -68,27 +68,14 @@ Result<void> Storage::load() {
   return {};
 }
 
-void Storage::Pending::wait() {
-  std::unique_lock lock(own_mutex_);
-  settled_.wait(lock, [&] { return is_settled_; });
-}
-
-void Storage::Pending::wake() {
-  {
-    const std::lock_guard lock(own_mutex_);
-    is_settled_ = true;
-  }
-  settled_.notify_all();
-}
-
 // Until no change of this object is under way.
 void Storage::wait_until_free(std::unique_lock<std::mutex>& lock, const Place& place) const {
   while (true) {
     const auto found = pending_.find(place);
     if (found == pending_.end()) return;
-    const std::shared_ptr<Pending> other = found->second;
+    const std::shared_ptr<Batch> batch = found->second->batch;
     lock.unlock();
-    other->wait();
+    batch->wait();
     lock.lock();
   }
 }
@@ -103,59 +90,44 @@ Result<ObjectPtr> Storage::submit(std::unique_lock<std::mutex>& lock, Change cha
     lock.unlock();
     return object;
   }
-  const auto pending = std::make_shared<Pending>(std::move(change));
-  pending_.emplace(pending->change.place, pending);
-  queue_.push_back(pending);
-  if (queue_.size() == 1) gathered_.notify_one();
+  Pending pending{std::move(change), gathering_};
+  pending_.emplace(pending.change.place, &pending);
+  gathering_->changes.push_back(&pending);
+  if (gathering_->changes.size() == 1) gathered_.notify_one();
   lock.unlock();
-  pending->wait();
-  const auto batch = std::move(pending->batch);  // which holds `pending`
-  wake(*batch, 2 * pending->place_in_batch + 1);
-  wake(*batch, 2 * pending->place_in_batch + 2);
-  pending->forgotten.clear();
-  if (!pending->outcome) return tl::unexpected(pending->outcome.error());
+  pending.batch->wait();
+  if (!pending.batch->outcome) return tl::unexpected(pending.batch->outcome.error());
   return object;
 }
 
 void Storage::commit_all(const std::stop_token& stop) {
   bool failing = false;
   std::unique_lock lock(mutex_);
-  while (gathered_.wait(lock, stop, [&] { return !queue_.empty(); })) {
-    const auto batch = std::make_shared<const Batch>(std::exchange(queue_, {}));
+  while (gathered_.wait(lock, stop, [&] { return !gathering_->changes.empty(); })) {
+    const auto batch = std::exchange(gathering_, std::make_shared<Batch>());
     lock.unlock();
-    const Result<void> committed = commit_batch(*batch);
+    batch->outcome = commit_batch(*batch);
     // Everybody who writes is told; here once is enough.
-    if (failing == committed.has_value()) {
-      failing = !committed;
-      if (failing) log::error("store", "changes are refused", {{"error", describe(committed.error())}});
+    if (failing == batch->outcome.has_value()) {
+      failing = !batch->outcome;
+      if (failing) log::error("store", "changes are refused", {{"error", describe(batch->outcome.error())}});
       if (!failing) log::info("store", "changes are stored again", {});
     }
     lock.lock();
-    for (std::size_t i = 0; i < batch->size(); ++i) {
-      Pending& pending = *(*batch)[i];
-      pending_.erase(pending.change.place);
-      if (committed) publish(pending.change, pending.forgotten);
-      pending.batch = batch;
-      pending.place_in_batch = i;
-      pending.outcome = committed;
+    for (Pending* pending : batch->changes) {
+      pending_.erase(pending->change.place);
+      if (batch->outcome) publish(pending->change, pending->forgotten);
     }
     lock.unlock();
-    wake(*batch, 0);
+    batch->settle();
     lock.lock();
   }
 }
 
-// Each one that wakes wakes two more. The thread that commits wakes only the first and goes on: to wake
-// everybody took it a seventh of its time. And those who are woken while it waits for the disk find its core
-// free.
-void Storage::wake(const Batch& batch, std::size_t place) {
-  if (place < batch.size()) batch[place]->wake();
-}
-
 Result<void> Storage::commit_batch(const Batch& batch) {
   std::vector<Row> rows;
-  rows.reserve(batch.size());
-  for (const auto& pending : batch) {
+  rows.reserve(batch.changes.size());
+  for (Pending* pending : batch.changes) {
     Change& change = pending->change;
     const auto& [kind, key] = change.place;
     rows.push_back({stored_name(*kind), key, change.object->metadata().resource_version,

@@ -18,6 +18,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -122,28 +123,25 @@ class Storage : public std::enable_shared_from_this<Storage> {
     std::string document;  // for the database
     std::uint32_t document_sum = 0;
   };
-  struct Pending;
-  using Batch = std::vector<std::shared_ptr<Pending>>;
-  // A change on its way to the disk. Those who wait for its end do so under a mutex of its own: many that
-  // wake up at once would else stand in line at the storage's.
+  struct Batch;
+  // A change on its way to the disk; it lives with its writer, who waits for the batch.
   struct Pending {
-    explicit Pending(Change the_change) : change(std::move(the_change)) {}
-    // Both may be called from any thread without the storage's mutex. What the committer's thread has written
-    // below is seen after wait().
-    void wait();
-    void wake();
-
     Change change;
-    Result<void> outcome;
-    // Where it is among those that were committed together; until its writer has woken others.
-    std::shared_ptr<const Batch> batch;
-    std::size_t place_in_batch = 0;
-    std::vector<Event> forgotten;  // what the history let go for it; its writer frees them
+    std::shared_ptr<Batch> batch;
+    std::vector<Event> forgotten{};  // what the history let go for it; its writer frees them
+  };
+  // Changes that are committed together. Those who wait for the end do so on one word, so that one call wakes them
+  // all: with a mutex and a condition for each, waking took as long as the disk.
+  struct Batch {
+    void wait() const { settled.wait(0); }
+    void settle() {
+      settled = 1;
+      settled.notify_all();
+    }
 
-   private:
-    std::mutex own_mutex_;
-    std::condition_variable settled_;
-    bool is_settled_ = false;  // guarded by own_mutex_
+    std::vector<Pending*> changes;  // in revision order
+    Result<void> outcome;           // seen after wait()
+    std::atomic<int> settled{0};    // an int, because the kernel waits on those
   };
 
   Result<void> load();
@@ -157,7 +155,6 @@ class Storage : public std::enable_shared_from_this<Storage> {
   void record(Table& table, Event event, std::vector<Event>& forgotten);
   void commit_all(const std::stop_token& stop);
   Result<void> commit_batch(const Batch& batch);
-  static void wake(const Batch& batch, std::size_t place);
   // What stood in the table at `revision`. Requires: revision >= dropped_through.
   static std::map<Key, ObjectPtr> state_at(const Table& table, std::uint64_t revision);
 
@@ -172,8 +169,8 @@ class Storage : public std::enable_shared_from_this<Storage> {
   std::uint64_t loaded_ = 0;    // changes up to it were made in an earlier life
   std::map<const Kind*, std::unique_ptr<Table>> tables_;
   std::unordered_map<std::string, std::set<Place>> owned_;  // by the owner's uid
-  std::map<Place, std::shared_ptr<Pending>> pending_;
-  std::vector<std::shared_ptr<Pending>> queue_;  // in revision order
+  std::map<Place, Pending*> pending_;
+  std::shared_ptr<Batch> gathering_ = std::make_shared<Batch>();  // what is committed next
   std::condition_variable_any gathered_;
   std::jthread committer_;
 };
