@@ -89,6 +89,7 @@ struct Sample {
   Token token = 0;
   TokenLogprob chosen;
   std::vector<TokenLogprob> top;
+  std::string failure;  // not empty: no token could be drawn, and why; ends this sequence alone
 };
 
 // For a segment with Sampling::prompt_logprobs >= 0: what position p said about the prompt token at p + 1,

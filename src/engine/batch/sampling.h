@@ -9,9 +9,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace tidegate::guide {
+class Guide;
+}
 
 namespace tidegate::batch {
 
@@ -43,6 +48,8 @@ struct Sampling {
   std::vector<std::pair<Token, float>> logit_bias;  // clamped to +-100
   std::vector<Token> allowed_tokens;                // empty: all
   std::vector<std::vector<Token>> bad_words;        // token sequences never to be completed
+
+  std::shared_ptr<guide::Guide> guide;  // what the output must be; null: anything
 };
 
 }  // namespace tidegate::batch

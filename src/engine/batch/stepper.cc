@@ -171,6 +171,12 @@ void Stepper::end(TimePoint now, std::vector<Output>& outputs) {
 }
 
 void Stepper::take_sample(Sequence& sequence, Sample& sample, TimePoint now, Output& output) {
+  if (!sample.failure.empty()) {
+    output.end = std::make_unique<End>();
+    output.end->finish = Finish::kError;
+    output.end->error = {Code::kInvalid, "the constraint on the output", std::move(sample.failure)};
+    return;
+  }
   sequence.history.push_back(sample.token);
   output.token = sample.token;
   output.completion_tokens = static_cast<std::uint32_t>(sequence.drawn());

@@ -254,6 +254,20 @@ TEST(Stepper, AFailedLoadTouchesOnlyItsRequests) {
   EXPECT_EQ(rig.end(2)->error.code, Code::kNotFound);
 }
 
+TEST(Stepper, WhoGetsNoTokenEndsAloneWithTheReason) {
+  Rig rig;
+  rig.model.fails = 1;
+  rig.submit(1, 6, 5);
+  rig.submit(2, 6, 5);
+  rig.run();
+  EXPECT_EQ(rig.tokens(1), 1u);
+  EXPECT_EQ(rig.end(1)->finish, Finish::kError);
+  EXPECT_EQ(describe(rig.end(1)->error), "the constraint on the output has none");
+  EXPECT_EQ(rig.tokens(2), 5u);
+  EXPECT_EQ(rig.end(2)->finish, Finish::kLength);
+  EXPECT_EQ(rig.stepper->stats().finished[static_cast<std::size_t>(Finish::kError)], 1u);
+}
+
 TEST(Stepper, AColdAdapterIsServedDespiteAHotOne) {
   StepperConfig config = small();
   config.adapters = {.slots = 1, .memory_max = 1};

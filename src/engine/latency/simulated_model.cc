@@ -14,6 +14,7 @@ using batch::Segment;
 using batch::Token;
 
 constexpr float kGreedyBelow = 1e-5f;
+constexpr std::size_t kEndWork = 1'000'000;  // places a guide may look at for one token
 
 std::uint64_t hash_text(std::string_view text) {
   std::uint64_t hash = text.size();
@@ -73,6 +74,7 @@ Result<void> SimulatedModel::reserve(const batch::Capacity& capacity) {
   capacity_ = capacity;
   slots_.assign(capacity.adapter_slots, nullptr);
   answers_.resize(capacity.sequences_max);
+  followers_.resize(capacity.sequences_max);
   return {};
 }
 
@@ -115,7 +117,11 @@ Result<void> SimulatedModel::step(std::span<const Segment> segments, batch::Step
     }
     if (segment.sample) {
       batch::Sample& sample = result.samples.emplace_back();
-      sample.token = draw(segment);
+      if (segment.sampling->guide == nullptr) {
+        sample.token = draw(segment);
+      } else {
+        sample = draw_guided(segment);
+      }
     }
     if (segment.sampling->logprobs >= 0 || segment.sampling->prompt_logprobs >= 0)
       add_logprobs(segment, result);
@@ -161,13 +167,48 @@ Token SimulatedModel::draw(const Segment& segment) {
     const auto& allowed = segment.sampling->allowed_tokens;
     return allowed[mix64(answer.key + position) % allowed.size()];
   }
-  if (position >= answer.length) return PseudoTokenizer::kEos;
+  return position >= answer.length ? PseudoTokenizer::kEos : say(answer, segment, position);
+}
+
+// What stands at a position of an answer that does not end.
+Token SimulatedModel::say(Answer& answer, const Segment& segment, std::size_t position) {
   if (answers_how_ == Answers::kEcho) return segment.history[position % segment.prompt_tokens];
   while (position >= answer.base + answer.tokens.size()) {
     answer.base += answer.tokens.size();
     answer.tokens = tokenizer_.encode(sentence(answer.manner, answer.key, answer.sentence++), false);
   }
   return answer.tokens[position - answer.base];
+}
+
+batch::Sample SimulatedModel::draw_guided(const Segment& segment) {
+  // Ends this many tokens before the limit would cut it; the shortest end takes at most a token per byte.
+  constexpr std::size_t kReserve = 8;
+  constexpr std::size_t kEndBytes = 16;
+  guide::Guide& guide = *segment.sampling->guide;
+  const auto output = segment.history.subspan(segment.prompt_tokens);
+  guide::Follower& follower = followers_[segment.sequence];
+  batch::Sample sample;
+  const auto mask = follower.next(segment.request, guide, output);
+  if (!mask) {
+    sample.failure = describe(mask.error());
+    return sample;
+  }
+  const Token free = draw(segment);
+  const std::uint64_t needed = guide.distance(follower.state()) + output.size() + kReserve;
+  if (free != PseudoTokenizer::kEos && (*mask)->allows(free) && needed < segment.sampling->max_tokens) {
+    sample.token = free;
+    return sample;
+  }
+  std::size_t work = kEndWork;
+  const std::string end = guide.shortest_end(follower.state(), kEndBytes, work);
+  sample.token = PseudoTokenizer::kEos;
+  if (!end.empty()) {
+    const Token whole = tokenizer_.encode(end, false).front();
+    const Token one = tokenizer_.encode(end.substr(0, 1), false).front();
+    sample.token = (*mask)->allows(whole) ? whole : one;
+  }
+  if (!(*mask)->allows(sample.token)) sample.failure = "cannot be followed by this engine's simulated answers";
+  return sample;
 }
 
 void SimulatedModel::add_logprobs(const Segment& segment, batch::StepResult& result) const {

@@ -5,6 +5,9 @@
 // greedy, the request's seed; never on the batch. Adapters need no files: any path loads, after the profile's
 // modelled time.
 //
+// A guided answer says what it would have said where the guide lets it (inside strings), and otherwise takes
+// the shortest way to its end.
+//
 // Thread: as batch::Model says.
 
 #pragma once
@@ -14,6 +17,7 @@
 
 #include "base/random.h"
 #include "engine/batch/model.h"
+#include "engine/guide/guide.h"
 #include "engine/latency/babble.h"
 #include "engine/latency/profile.h"
 #include "engine/latency/pseudo_tokenizer.h"
@@ -58,6 +62,8 @@ class SimulatedModel final : public batch::Model {
 
   void start(Answer& answer, const batch::Segment& segment) const;
   batch::Token draw(const batch::Segment& segment);
+  batch::Token say(Answer& answer, const batch::Segment& segment, std::size_t position);
+  batch::Sample draw_guided(const batch::Segment& segment);
   void add_logprobs(const batch::Segment& segment, batch::StepResult& result) const;
 
   Profile profile_;
@@ -68,7 +74,8 @@ class SimulatedModel final : public batch::Model {
   batch::ModelFacts facts_;
   batch::Capacity capacity_;
   std::vector<const SimulatedAdapter*> slots_;
-  std::vector<Answer> answers_;  // by sequence slot
+  std::vector<Answer> answers_;             // by sequence slot
+  std::vector<guide::Follower> followers_;  // by sequence slot
   std::size_t slot_loads_ = 0;   // since the last step
   StepShape shape_;
   std::vector<std::int32_t> adapters_seen_;

@@ -75,6 +75,7 @@ Result<void> CpuModel::reserve(const batch::Capacity& capacity) {
   if (!logits) return tl::unexpected(std::move(logits.error()));
   logits_ = std::move(*logits);
   samplers_.resize(kLogitRows);
+  followers_.resize(capacity.sequences_max);
   return {};
 }
 
@@ -128,6 +129,24 @@ Result<void> CpuModel::step(std::span<const batch::Segment> segments, batch::Ste
   return {};
 }
 
+// What guides allow of the rows that draw; null where anything goes. One after the other: guides are shared.
+std::vector<std::shared_ptr<const guide::Mask>> CpuModel::guide_masks(std::span<const Wanted> wanted,
+                                                                      batch::StepResult& result) {
+  std::vector<std::shared_ptr<const guide::Mask>> masks(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const batch::Segment& segment = *wanted[i].segment;
+    if (!wanted[i].draws || segment.sampling->guide == nullptr) continue;
+    auto mask = followers_[segment.sequence].next(segment.request, *segment.sampling->guide,
+                                                  segment.history.subspan(segment.prompt_tokens));
+    if (mask) {
+      masks[i] = *std::move(mask);
+    } else {
+      result.samples[wanted[i].sample].failure = describe(mask.error());
+    }
+  }
+  return masks;
+}
+
 // Logits of a few rows, and what is drawn from them or said about them.
 void CpuModel::say(std::span<const Wanted> wanted, batch::StepResult& result) {
   rows_.clear();
@@ -135,6 +154,7 @@ void CpuModel::say(std::span<const Wanted> wanted, batch::StepResult& result) {
   const std::size_t vocabulary = facts_.vocabulary;
   network_->logits(rows_, vocabulary, logits_.floats());
   std::vector<batch::PromptLogprobs> told(wanted.size());
+  const auto masks = guide_masks(wanted, result);
   const std::size_t piece = vocabulary * wanted.size() < 20'000 ? wanted.size() : 1;
   pool_.run(wanted.size(), piece, [&](std::size_t begin, std::size_t end, ops::Scratch&) {
     for (std::size_t i = begin; i < end; ++i) {
@@ -142,8 +162,9 @@ void CpuModel::say(std::span<const Wanted> wanted, batch::StepResult& result) {
       const std::span<float> logits(logits_.floats() + i * vocabulary, vocabulary);
       const auto history = w.segment->history;
       if (w.draws) {
+        if (!result.samples[w.sample].failure.empty()) continue;
         const sample::Draw draw{w.segment->sampling, history.first(w.position + 1), w.segment->prompt_tokens,
-                                options_.eos};
+                                options_.eos, masks[i].get()};
         result.samples[w.sample] = samplers_[i].draw(logits, draw, kernels_);
         continue;
       }

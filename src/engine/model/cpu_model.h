@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/batch/model.h"
+#include "engine/guide/guide.h"
 #include "engine/model/network.h"
 #include "engine/model/network_weights.h"
 #include "engine/ops/pool.h"
@@ -56,6 +57,8 @@ class CpuModel final : public batch::Model {
     bool draws = false;
   };
 
+  std::vector<std::shared_ptr<const guide::Mask>> guide_masks(std::span<const Wanted> wanted,
+                                                              batch::StepResult& result);
   void say(std::span<const Wanted> wanted, batch::StepResult& result);
 
   CpuOptions options_;
@@ -73,6 +76,7 @@ class CpuModel final : public batch::Model {
   std::vector<std::size_t> rows_;
   Buffer logits_;
   std::vector<sample::Sampler> samplers_;
+  std::vector<guide::Follower> followers_;  // by sequence slot
 };
 
 // Physical cores that this process may run on; at least 1.

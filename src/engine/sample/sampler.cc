@@ -27,6 +27,17 @@ Token largest_token(std::span<const float> logits, const ops::Kernels& kernels) 
   return static_cast<Token>(std::find(logits.begin(), logits.end(), best) - logits.begin());
 }
 
+// What stays is finite, so that the likeliest is one of them.
+void keep_allowed(std::span<float> logits, const guide::Mask& mask) {
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (!mask.allows(static_cast<Token>(i))) {
+      logits[i] = kNever;
+    } else if (logits[i] == kNever) {
+      logits[i] = std::numeric_limits<float>::lowest();
+    }
+  }
+}
+
 }  // namespace
 
 double uniform(std::uint64_t seed, std::uint64_t position) {
@@ -38,6 +49,7 @@ batch::Sample Sampler::draw(std::span<float> logits, const Draw& d, const ops::K
   for (float& logit : logits) {
     if (std::isnan(logit)) logit = kNever;
   }
+  if (d.guide != nullptr) keep_allowed(logits, *d.guide);
   const std::int32_t reported = d.sampling->logprobs;
   batch::Sample sample;
   if (reported >= 0) raw_.assign(logits.begin(), logits.end());

@@ -1,6 +1,6 @@
 // From logits to the next token, and what the model thought of it.
 //
-// Order, as vLLM v1: raw log-probabilities (reported) -> allowed tokens -> bad words -> min_tokens' mask and
+// Order, as vLLM v1: what a guide allows -> raw log-probabilities (reported) -> allowed tokens -> bad words -> min_tokens' mask and
 // bias -> penalties -> temperature -> min_p -> top_k -> top_p -> draw. Below temperature 1e-5 the largest
 // logit is taken instead of the last five; among equals the lowest id.
 //
@@ -21,6 +21,7 @@
 
 #include "engine/batch/model.h"
 #include "engine/batch/sampling.h"
+#include "engine/guide/guide.h"
 #include "engine/ops/kernels.h"
 
 namespace tidegate::sample {
@@ -33,6 +34,7 @@ struct Draw {
   std::span<const Token> history;  // prompt and drawn tokens; the draw is for position history.size()
   std::size_t prompt_tokens = 0;
   std::span<const Token> eos;
+  const guide::Mask* guide = nullptr;  // tokens beside these are as good as absent
 };
 
 // Uniform in [0, 1) for a seed and a position.
@@ -41,7 +43,8 @@ double uniform(std::uint64_t seed, std::uint64_t position);
 class Sampler {
  public:
   // Changes `logits`, one per token of the vocabulary. NaN counts as minus infinity. If the settings leave no
-  // token, the likeliest of all is taken. Requires: logits is not empty.
+  // token, the likeliest of all is taken, or of those that the guide allows. Requires: logits is not empty,
+  // and the guide allows a token of theirs.
   batch::Sample draw(std::span<float> logits, const Draw& draw, const ops::Kernels& kernels);
 
   // What the model says of `actual`, and the `count` likeliest tokens.

@@ -164,5 +164,30 @@ TEST(Sampler, NothingLeftOrNotANumberStillDraws) {
   EXPECT_GE(sampler.draw(none, {&s, history, 1, {}}, kernels()).token, 0);
 }
 
+TEST(Sampler, NoSettingLeadsOutOfWhatAGuideAllows) {
+  guide::Mask mask;
+  mask.bits = {1U << 3 | 1U << 5};
+  mask.count = 2;
+  batch::Sampling s;
+  s.logprobs = 3;
+  s.logit_bias = {{1, 100}};
+  s.bad_words = {{3}};
+  s.min_tokens = 5;
+  const std::vector<Token> history{1}, eos{5};
+  Sampler sampler;
+  auto values = logits();
+  const auto both_barred = sampler.draw(values, {&s, history, 1, eos, &mask}, kernels());
+  EXPECT_EQ(both_barred.token, 3) << "the likeliest that the guide allows";
+  EXPECT_EQ(both_barred.top[0].token, 3);
+  EXPECT_EQ(both_barred.top[1].token, 5);
+  EXPECT_LT(both_barred.top[2].logprob, -1e30) << "as good as impossible";
+  EXPECT_NEAR(std::exp(both_barred.top[0].logprob) + std::exp(both_barred.top[1].logprob), 1, 1e-5);
+  // A model that calls everything allowed impossible still gives one of them.
+  mask.bits = {1U << 7};
+  values.assign(kVocabulary, -INFINITY);
+  values[2] = 1;
+  EXPECT_EQ(sampler.draw(values, {&s, history, 1, eos, &mask}, kernels()).token, 7);
+}
+
 }  // namespace
 }  // namespace tidegate::sample

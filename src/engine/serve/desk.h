@@ -17,6 +17,7 @@
 #include "engine/serve/catalog.h"
 #include "engine/serve/engine_thread.h"
 #include "engine/serve/flags.h"
+#include "engine/serve/guides.h"
 #include "engine/serve/inbox.h"
 #include "engine/serve/metrics_text.h"
 #include "engine/serve/request.h"
@@ -37,6 +38,7 @@ struct Desk {
   RequestRules rules;
   CacheInfo cache;
   BodyReader bodies;
+  Guides guides;
   Rates rates;
   BusyShare busy;
   TimePoint ready_at{};  // --startup-delay

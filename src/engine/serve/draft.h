@@ -31,6 +31,7 @@ struct Draft {
   bool has_messages = false;
   bool has_stream_options = false;
   std::string tool_choice;
+  std::size_t guides = 0;  // constraints on the output; one is allowed
 };
 
 // Reads one field into the draft; unknown ones are ignored.
@@ -38,6 +39,15 @@ ApiResult<void> read_field(Draft& draft, std::string_view name, Json value);
 
 // Holds the fields against each other and against the rules, in vLLM's order and wording.
 ApiResult<GenerateRequest> settle(Draft draft);
+
+// guide_fields.cc: the fields that constrain the output.
+ApiResult<void> read_response_format(Draft& draft, Json value, std::string_view path);
+ApiResult<void> read_structured_outputs(Draft& draft, Json value, std::string_view path);
+ApiResult<void> read_guided_json(Draft& draft, Json value, std::string_view path);
+ApiResult<void> read_guided_json_object(Draft& draft, Json value, std::string_view path);
+ApiResult<void> read_guided_regex(Draft& draft, Json value, std::string_view path);
+ApiResult<void> read_guided_choice(Draft& draft, Json value, std::string_view path);
+ApiResult<void> refuse_guide(Draft& draft, Json value, std::string_view path);
 
 // Also used by /tokenize.
 ApiResult<void> read_messages(batch::ChatPrompt& chat, Json value, std::string_view path);

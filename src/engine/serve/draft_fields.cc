@@ -163,18 +163,6 @@ ApiResult<void> read_logit_bias(Draft& draft, Json value, std::string_view path)
   return {};
 }
 
-ApiResult<void> read_response_format(Draft&, Json value, std::string_view path) {
-  if (value.is_null()) return {};
-  std::string_view type;
-  if (value.at_key("type").get(type) != simdjson::SUCCESS) {
-    return bad_shape("missing", std::string(path) + ".type", "Field required");
-  }
-  if (type == "text") return {};
-  return bad_request("response_format \"" + std::string(type.substr(0, 40)) +
-                         "\" is not supported by this engine; leave it out or use \"text\".",
-                     "response_format");
-}
-
 ApiResult<void> refuse_constraint(Draft&, Json value, std::string_view path) {
   if (value.is_null()) return {};
   return bad_request(std::string(path) + " is not supported by this engine; leave it out.",
@@ -277,11 +265,13 @@ constexpr Field kShared[] = {
     {"return_token_ids", TG_FIELD(read_bool, request.return_token_ids)},
     {"return_tokens_as_token_ids", TG_FIELD(read_bool, request.tokens_as_ids)},
     {"response_format", read_response_format},
-    {"structured_outputs", refuse_constraint},
-    {"guided_json", refuse_constraint},
-    {"guided_regex", refuse_constraint},
-    {"guided_choice", refuse_constraint},
-    {"guided_grammar", refuse_constraint},
+    {"structured_outputs", read_structured_outputs},
+    {"guided_json", read_guided_json},
+    {"guided_json_object", read_guided_json_object},
+    {"guided_regex", read_guided_regex},
+    {"guided_choice", read_guided_choice},
+    {"guided_grammar", refuse_guide},
+    {"guided_whitespace_pattern", refuse_guide},
     {"use_beam_search", refuse_true},
 };
 

@@ -133,6 +133,7 @@ struct Engine::State {
              .rules = rules_of(flags, parts),
              .cache = {flags.block_tokens, config.blocks - 1, flags.memory_utilization, flags.prefix_caching},
              .bodies = {},
+             .guides = Guides(*parts.tokenizer, parts.model->facts().vocabulary),
              .rates = {},
              .busy = {},
              .ready_at = clock.now() + std::chrono::milliseconds(flags.faults.startup_delay_ms),

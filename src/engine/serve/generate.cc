@@ -182,6 +182,12 @@ Respond converse(Desk& desk, Exchange& exchange, Work& work, Answer& answer, Tic
   co_await answer_json(exchange, 200, answer.body());
 }
 
+// "guided_json: properties.a.not is not ...", "guided_regex is too ...".
+ApiError guide_error(const GenerateRequest& asked, const Error& error) {
+  const std::string between = error.field.empty() ? " " : ": ";
+  return {400, "BadRequestError", asked.guide_field + between + describe(error), asked.guide_field};
+}
+
 // Everything that can be refused before the engine hears of the request.
 ApiResult<Work> prepare(Desk& desk, Exchange& exchange, Api api, std::vector<batch::Sampling>& samplings) {
   auto asked = desk.bodies.generate(api, exchange.request.body, desk.rules);
@@ -200,6 +206,11 @@ ApiResult<Work> prepare(Desk& desk, Exchange& exchange, Api api, std::vector<bat
       return tl::unexpected(fits.error());
     }
     samplings.push_back(work.asked.sampling);
+  }
+  if (work.asked.guide) {
+    auto guide = desk.guides.get(*work.asked.guide);
+    if (!guide) return tl::unexpected(guide_error(work.asked, guide.error()));
+    for (batch::Sampling& sampling : samplings) sampling.guide = *guide;
   }
   if (desk.flags.waiting_max > 0 && desk.engine.snapshot().stats.waiting >= desk.flags.waiting_max) {
     return tl::unexpected(ApiError{429, "RateLimitError", "The waiting queue is full; try again later.", ""});

@@ -1,8 +1,8 @@
 // What a client asks for: the bodies of /v1/completions and /v1/chat/completions, read into native types and
 // checked.
 //
-// Unknown fields are ignored, as vLLM does. Null equals absent. What cannot be served (beam search,
-// constrained output, a suffix) is refused by name rather than ignored.
+// Unknown fields are ignored, as vLLM does. Null equals absent. What cannot be served (beam search, a
+// grammar, a suffix) is refused by name rather than ignored.
 //
 // Thread: pure functions; a BodyReader belongs to one thread and keeps its buffers.
 // Source: reference model-server.md section 1.2; vLLM's wording for what it refuses.
@@ -18,6 +18,7 @@
 
 #include "engine/batch/request.h"
 #include "engine/batch/tokenizer.h"
+#include "engine/guide/guide.h"
 #include "engine/serve/api_error.h"
 
 namespace tidegate::serve {
@@ -55,6 +56,9 @@ struct GenerateRequest {
   std::int64_t priority = 0;
   std::string cache_salt;
   std::string request_id;
+
+  std::optional<guide::Source> guide;  // what the output must be
+  std::string guide_field;             // which asked for it
 };
 
 // What requests are held against.

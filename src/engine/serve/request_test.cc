@@ -118,12 +118,35 @@ TEST(Completion, RefusesMeaningsInVllmsWords) {
   EXPECT_EQ(with(R"("use_beam_search": true)").substr(0, 19), "400 BadRequestError");
   EXPECT_EQ(with(R"("use_beam_search": false)"), "accepted");
   EXPECT_EQ(with(R"("priority": 3)").substr(0, 19), "400 BadRequestError");
-  EXPECT_EQ(with(R"("response_format": {"type": "json_object"})").substr(0, 19), "400 BadRequestError");
+  EXPECT_EQ(with(R"("response_format": {"type": "structural_tag"})").substr(0, 19), "400 BadRequestError");
   EXPECT_EQ(with(R"("response_format": {"type": "text"})"), "accepted");
   EXPECT_EQ(with(R"("logit_bias": {"5000": 1})").substr(0, 19), "400 BadRequestError");
   EXPECT_EQ(with(R"("logit_bias": {"x": 1})").substr(0, 19), "400 BadRequestError");
   EXPECT_EQ(refusal(completion(R"({"prompt": [5000]})")),
             "400 BadRequestError Token id 5000 is out of vocabulary");
+}
+
+TEST(Completion, ReadsWhatTheOutputMustBe) {
+  using Kind = guide::Source::Kind;
+  const auto with = [](std::string_view fields) {
+    return completion("{\"prompt\": \"x\", " + std::string(fields) + "}");
+  };
+  EXPECT_FALSE(with(R"("response_format": {"type": "text"}, "guided_json": null)")->guide);
+  EXPECT_EQ(with(R"("response_format": {"type": "json_object"})")->guide, (guide::Source{Kind::kJsonObject, ""}));
+  const auto schema = with(R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"a": 1}}})");
+  EXPECT_EQ(schema->guide, (guide::Source{Kind::kJsonSchema, R"({"a":1})"}));
+  EXPECT_EQ(schema->guide_field, "response_format.json_schema.schema");
+  EXPECT_EQ(with(R"("guided_json": "{}")")->guide, (guide::Source{Kind::kJsonSchema, "{}"}));
+  EXPECT_EQ(with(R"("guided_regex": "a+")")->guide, (guide::Source{Kind::kRegex, "a+"}));
+  EXPECT_EQ(with(R"("guided_choice": ["a", "b"])")->guide, (guide::Source{Kind::kChoice, R"(["a","b"])"}));
+  EXPECT_EQ(with(R"("structured_outputs": {"disable_any_whitespace": true, "json": {}})")->guide,
+            (guide::Source{Kind::kJsonSchema, "{}", false}));
+  EXPECT_EQ(refusal(with(R"("structured_outputs": {"choice": ["a"], "regex": "b"})")),
+            "400 BadRequestError You can only use one kind of constraints for structured outputs ('json', 'regex' or "
+            "'choice').");
+  EXPECT_EQ(refusal(with(R"("guided_grammar": "root ::= x")")),
+            "400 BadRequestError guided_grammar is not supported by this engine; use a JSON schema, a regular "
+            "expression or a list of choices.");
 }
 
 TEST(Completion, OldEnginesRefuseUnknownStreamOptions) {

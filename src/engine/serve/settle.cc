@@ -173,6 +173,11 @@ ApiResult<void> settle_choices(Draft& draft) {
             " but Priority scheduling is not enabled; start the engine with --scheduling-policy priority.",
         "priority");
   }
+  if (draft.guides > 1) {
+    return bad_request(
+        "You can only use one kind of constraints for structured outputs ('json', 'regex' or 'choice').",
+        "structured_outputs");
+  }
   if (draft.has_stream_options && !request.stream) {
     return bad_request("Stream options can only be defined when `stream=True`.", "stream_options");
   }

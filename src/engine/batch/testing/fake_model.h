@@ -82,6 +82,7 @@ class FakeModel final : public Model {
       for (std::size_t p = 0; p < segment.end; ++p) TG_CHECK(row(segment, p) == key(segment, p));
       Sample sample;
       sample.token = next(segment.history, weight(segment), segment.sampling->seed);
+      if (segment.request == fails && segment.history.size() > segment.prompt_tokens) sample.failure = "has none";
       result.samples.push_back(std::move(sample));
     }
     return {};
@@ -96,6 +97,7 @@ class FakeModel final : public Model {
 
   Duration step_time = std::chrono::milliseconds(10);
   Duration load_time{0};
+  std::uint64_t fails = 0;  // a request that gets one token and then none
 
  private:
   std::uint64_t weight(const Segment& segment) const {
