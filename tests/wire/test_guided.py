@@ -119,6 +119,13 @@ class Guided(WireTest):
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             self.assertEqual(list(pool.map(lambda request: self.texts(**request), requests)), alone)
 
+    def test_words_that_may_not_be_said(self):
+        self.serve("--model", DEMO)
+        free = self.texts(temperature=0, max_tokens=30)[0]
+        word = next(word for word in free.split() if word.isalpha())
+        self.assertNotIn(word, self.texts(temperature=0, max_tokens=30, bad_words=[word])[0].split())
+        self.assertEqual(self.ask(bad_words=[""]).status, 400)
+
     def test_a_preempted_sequence_finds_its_place_again(self):
         self.serve("--model", DEMO, "--num-gpu-blocks-override", "24", "--max-model-len", "256", "--no-enable-prefix-caching")
         pattern = "([a-z]{3} ){40}end"

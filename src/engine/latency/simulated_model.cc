@@ -207,7 +207,8 @@ batch::Sample SimulatedModel::draw_guided(const Segment& segment) {
     const Token one = tokenizer_.encode(end.substr(0, 1), false).front();
     sample.token = (*mask)->allows(whole) ? whole : one;
   }
-  if (!(*mask)->allows(sample.token)) sample.failure = "cannot be followed by this engine's simulated answers";
+  if (!(*mask)->allows(sample.token))
+    sample.failure = "cannot be followed by this engine's simulated answers";
   return sample;
 }
 

@@ -1,8 +1,8 @@
 // From logits to the next token, and what the model thought of it.
 //
-// Order, as vLLM v1: what a guide allows -> raw log-probabilities (reported) -> allowed tokens -> bad words -> min_tokens' mask and
-// bias -> penalties -> temperature -> min_p -> top_k -> top_p -> draw. Below temperature 1e-5 the largest
-// logit is taken instead of the last five; among equals the lowest id.
+// Order, as vLLM v1: what a guide allows -> raw log-probabilities (reported) -> allowed tokens -> bad words
+// -> min_tokens' mask and bias -> penalties -> temperature -> min_p -> top_k -> top_p -> draw. Below
+// temperature 1e-5 the largest logit is taken instead of the last five; among equals the lowest id.
 //
 // The draw is a pure function of (logits, settings, history, seed, position): a counter-based generator gives
 // one number per (seed, position), so that a seed means identical text whatever else is in the batch, after a

@@ -23,9 +23,11 @@ std::string_view finish_name(batch::Finish finish) {
   return "";
 }
 
-std::string finish_fields(const batch::End& end) {
+// Who had to call some function is told that it was called; who named one knows.
+std::string finish_fields(const batch::End& end, bool tool_required) {
   std::string out;
-  append_field(out, "finish_reason", finish_name(end.finish));
+  const bool called = tool_required && end.finish == batch::Finish::kStop;
+  append_field(out, "finish_reason", called ? "tool_calls" : finish_name(end.finish));
   if (!end.stop_string.empty()) {
     append_field(out, "stop_reason", end.stop_string);
   } else if (end.stop_token) {
@@ -132,7 +134,7 @@ void Answer::add(std::size_t index, const batch::Output& output, std::string& ev
   }
   if (output.end) {
     choice.ended = true;
-    choice.finish = finish_fields(*output.end);
+    choice.finish = finish_fields(*output.end, request_.tool_required);
     ++ended_;
   }
   const std::string_view text = echo_only ? std::string_view() : std::string_view(output.text);
@@ -152,9 +154,15 @@ void Answer::append_chunk(Choice& choice, std::size_t index, std::string_view te
                           const batch::Output& output, std::string& events) {
   events += chunk_prefix_;
   append_int(events, static_cast<std::int64_t>(index));
-  events += chat() ? ",\"delta\":{\"content\":\"" : ",\"text\":\"";
-  append_escaped(events, text);
-  events += chat() ? "\"},\"logprobs\":" : "\",\"logprobs\":";
+  if (!request_.tool_name.empty()) {
+    events += ",\"delta\":{\"tool_calls\":[";
+    append_tool_call(events, index, !std::exchange(choice.tool_told, true), text);
+    events += "]},\"logprobs\":";
+  } else {
+    events += chat() ? ",\"delta\":{\"content\":\"" : ",\"text\":\"";
+    append_escaped(events, text);
+    events += chat() ? "\"},\"logprobs\":" : "\",\"logprobs\":";
+  }
   if (request_.sampling.logprobs < 0) {
     events += "null";
   } else if (chat()) {
@@ -214,13 +222,32 @@ void Answer::finish(std::string& events) const {
   events += "data: [DONE]\n\n";
 }
 
+// A call, or only more of its arguments.
+void Answer::append_tool_call(std::string& out, std::size_t index, bool whole,
+                              std::string_view arguments) const {
+  out += '{';
+  if (request_.stream) append_field(out, "index", 0);
+  if (whole) {
+    append_field(out, "id", "chatcmpl-tool-" + head_.id + "-" + std::to_string(index));
+    append_field(out, "type", "function");
+  }
+  append_key(out, "function");
+  out += '{';
+  if (whole) append_field(out, "name", request_.tool_name);
+  append_field(out, "arguments", arguments);
+  out += "}}";
+}
+
 void Answer::append_choice(std::string& out, const Choice& choice, std::size_t index) const {
   out += "{\"index\":";
   append_int(out, static_cast<std::int64_t>(index));
   if (chat()) {
     out += ",\"message\":{\"role\":\"assistant\",\"content\":";
-    append_quoted(out, choice.text);
-    out += ",\"reasoning_content\":null,\"tool_calls\":[]},\"logprobs\":";
+    const bool calls = !request_.tool_name.empty();
+    append_quoted(out, calls ? std::string_view() : choice.text);
+    out += ",\"reasoning_content\":null,\"tool_calls\":[";
+    if (calls) append_tool_call(out, index, true, choice.text);
+    out += "]},\"logprobs\":";
     out += request_.sampling.logprobs < 0 ? "null" : "{\"content\":[" + choice.logprobs + "]}";
   } else {
     append_field(out, "text", choice.text);

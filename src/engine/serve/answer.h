@@ -71,6 +71,7 @@ class Answer {
     std::string finish;  // "finish_reason":...,"stop_reason":... once ended
     std::uint32_t completion_tokens = 0;
     bool begun = false;
+    bool tool_told = false;  // a stream has named the function
     bool ended = false;
   };
 
@@ -78,6 +79,7 @@ class Answer {
   void begin_choice(Choice& choice, std::size_t index, const batch::Output& output, std::string& text);
   void append_chunk(Choice& choice, std::size_t index, std::string_view text, const batch::Output& output,
                     std::string& events);
+  void append_tool_call(std::string& out, std::size_t index, bool whole, std::string_view arguments) const;
   void append_choice(std::string& out, const Choice& choice, std::size_t index) const;
   void append_usage(std::string& out) const;
   const AnswerPrompt& prompt_of(std::size_t index) const { return prompts_[index / request_.n]; }

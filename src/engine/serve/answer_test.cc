@@ -62,6 +62,35 @@ TEST(Answer, CompletionStreamGolden) {
       "data: [DONE]\n\n");
 }
 
+constexpr std::string_view kToolRequest = R"({"messages": [{"role": "user", "content": "q"}],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "tools": [{"type": "function", "function": {"name": "f"}}])";
+
+TEST(Answer, ACallOfAFunctionIsNoText) {
+  Rig rig(std::string(kToolRequest) + "}", Api::kChat);
+  rig.answer->add(0, output("{\"a\":", 1), rig.events);
+  rig.answer->add(0, output("1}", 2, batch::Finish::kStop), rig.events);
+  const std::string body = rig.answer->body();
+  EXPECT_NE(body.find(R"("message":{"role":"assistant","content":"","reasoning_content":null,"tool_calls":[)"
+                      R"({"id":"chatcmpl-tool-chatcmpl-1-0","type":"function","function":{"name":"f",)"
+                      R"("arguments":"{\"a\":1}"}}]},"logprobs":null,"finish_reason":"stop")"),
+            std::string::npos)
+      << body;
+}
+
+TEST(Answer, ACallOfAFunctionStreamsItsArguments) {
+  Rig rig(std::string(kToolRequest) + R"(, "stream": true})", Api::kChat);
+  rig.answer->add(0, output("{\"a\":", 1), rig.events);
+  rig.answer->add(0, output("1}", 2, batch::Finish::kStop), rig.events);
+  EXPECT_NE(rig.events.find(R"("delta":{"tool_calls":[{"index":0,"id":"chatcmpl-tool-chatcmpl-1-0",)"
+                            R"("type":"function","function":{"name":"f","arguments":"{\"a\":"}}]})"),
+            std::string::npos)
+      << rig.events;
+  EXPECT_NE(rig.events.find(R"("delta":{"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]})"),
+            std::string::npos)
+      << rig.events;
+}
+
 TEST(Answer, ChatStreamGoldenWithUsage) {
   Rig rig(R"({"messages": [{"role": "user", "content": "q"}], "stream": true,
               "stream_options": {"include_usage": true, "continuous_usage_stats": true}})",

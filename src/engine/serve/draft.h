@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/serve/fields.h"
 #include "engine/serve/request.h"
@@ -30,7 +31,13 @@ struct Draft {
   bool has_prompt = false;
   bool has_messages = false;
   bool has_stream_options = false;
-  std::string tool_choice;
+  struct Tool {
+    std::string name;
+    std::string parameters;  // JSON text of a schema; empty: none
+  };
+  std::vector<Tool> tools;
+  std::string tool_choice;  // "named" with tool_name
+  std::string tool_name;
   std::size_t guides = 0;  // constraints on the output; one is allowed
 };
 

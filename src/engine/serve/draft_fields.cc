@@ -183,6 +183,21 @@ ApiResult<void> read_tools(Draft& draft, Json value, std::string_view path) {
     return bad_shape("list_type", path, "Input should be a valid list");
   if (list.size() == 0)
     return bad_request("tools must not be an empty array. Leave it out instead.", "tools");
+  draft.tools.clear();
+  for (const Json item : list) {
+    const std::string item_path = std::string(path) + "." + std::to_string(draft.tools.size());
+    std::string_view name;
+    if (item.at_key("function").at_key("name").get(name) != simdjson::SUCCESS) {
+      return bad_shape("missing", item_path + ".function.name", "Field required");
+    }
+    Draft::Tool tool{std::string(name), {}};
+    Json parameters;
+    if (item.at_key("function").at_key("parameters").get(parameters) == simdjson::SUCCESS &&
+        !parameters.is_null()) {
+      tool.parameters = json_text(parameters);
+    }
+    draft.tools.push_back(std::move(tool));
+  }
   draft.request.chat.tools_json = json_text(value);
   return {};
 }
@@ -190,16 +205,31 @@ ApiResult<void> read_tools(Draft& draft, Json value, std::string_view path) {
 ApiResult<void> read_tool_choice(Draft& draft, Json value, std::string_view path) {
   if (value.is_null()) return {};
   std::string_view text;
-  draft.tool_choice = value.get(text) == simdjson::SUCCESS ? std::string(text.substr(0, 40)) : "named";
-  (void)path;
+  if (value.get(text) == simdjson::SUCCESS) {
+    draft.tool_choice.assign(text.substr(0, 40));
+    return {};
+  }
+  if (value.at_key("function").at_key("name").get(text) != simdjson::SUCCESS) {
+    return bad_shape("missing", std::string(path) + ".function.name", "Field required");
+  }
+  draft.tool_choice = "named";
+  draft.tool_name.assign(text);
   return {};
 }
 
-ApiResult<void> read_bad_words(Draft&, Json value, std::string_view path) {
-  auto words = value.is_null() ? ApiResult<std::vector<std::string>>() : read_texts(value, path);
+ApiResult<void> read_bad_words(Draft& draft, Json value, std::string_view path) {
+  constexpr std::size_t kWordsMax = 1000;
+  if (value.is_null()) return {};
+  auto words = read_texts(value, path);
   if (!words) return tl::unexpected(words.error());
-  if (words->empty()) return {};
-  return bad_request("bad_words is not supported by this engine; use logit_bias.", "bad_words");
+  if (words->size() > kWordsMax) {
+    return bad_request("bad_words may hold at most " + std::to_string(kWordsMax) + " words.", "bad_words");
+  }
+  for (const std::string& word : *words) {
+    if (word.empty()) return bad_request("bad_words cannot contain an empty string.", "bad_words");
+  }
+  draft.request.bad_words = *std::move(words);
+  return {};
 }
 
 #define TG_FIELD(reader, member) \

@@ -22,6 +22,12 @@ Respond models(Desk& desk, Exchange& exchange) {
   co_await answer_json(exchange, 200, desk.catalog.json(desk.engine.context_max()));
 }
 
+// A model that writes text has none worth giving away.
+Respond no_embeddings(Desk& desk, Exchange& exchange) {
+  const ApiError error{400, "BadRequestError", "The model does not support Embeddings API", ""};
+  co_await answer_error(desk, exchange, error);
+}
+
 Respond version(Desk&, Exchange& exchange) {
   co_await answer_json(exchange, 200, "{\"version\":\"" TIDEGATE_VERSION "\",\"engine\":\"tidegate\"}");
 }
@@ -72,6 +78,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/completions", completions, Open::kAlways, true},
     {"POST", "/v1/chat/completions", chat_completions, Open::kAlways, true},
     {"GET", "/v1/models", models},
+    {"POST", "/v1/embeddings", no_embeddings, Open::kAlways, true},
     {"POST", "/tokenize", tokenize, Open::kAlways, true},
     {"POST", "/detokenize", detokenize, Open::kAlways, true},
     {"GET", "/health", health},

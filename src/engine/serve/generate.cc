@@ -182,6 +182,20 @@ Respond converse(Desk& desk, Exchange& exchange, Work& work, Answer& answer, Tic
   co_await answer_json(exchange, 200, answer.body());
 }
 
+// Each word as it begins a text, and as it follows a blank where that is another single token.
+std::vector<std::vector<batch::Token>> token_sequences(const batch::Tokenizer& tokenizer,
+                                                       const std::vector<std::string>& words) {
+  std::vector<std::vector<batch::Token>> sequences;
+  for (const std::string& word : words) {
+    const std::string plain = word.substr(std::min(word.find_first_not_of(' '), word.size() - 1));
+    auto first = tokenizer.encode(plain, false), later = tokenizer.encode(" " + plain, false);
+    const bool differs = !first.empty() && first.size() == later.size() && first[0] != later[0];
+    sequences.push_back(std::move(first));
+    if (differs) sequences.push_back(std::move(later));
+  }
+  return sequences;
+}
+
 // "guided_json: properties.a.not is not ...", "guided_regex is too ...".
 ApiError guide_error(const GenerateRequest& asked, const Error& error) {
   const std::string between = error.field.empty() ? " " : ": ";
@@ -207,6 +221,8 @@ ApiResult<Work> prepare(Desk& desk, Exchange& exchange, Api api, std::vector<bat
     }
     samplings.push_back(work.asked.sampling);
   }
+  const auto bad_words = token_sequences(desk.tokenizer, work.asked.bad_words);
+  for (batch::Sampling& sampling : samplings) sampling.bad_words = bad_words;
   if (work.asked.guide) {
     auto guide = desk.guides.get(*work.asked.guide);
     if (!guide) return tl::unexpected(guide_error(work.asked, guide.error()));

@@ -59,6 +59,9 @@ struct GenerateRequest {
 
   std::optional<guide::Source> guide;  // what the output must be
   std::string guide_field;             // which asked for it
+  std::string tool_name;               // chat: the output is this function's arguments; empty: it is text
+  bool tool_required = false;          // some function had to be called, rather than this one
+  std::vector<std::string> bad_words;  // to be tokenised
 };
 
 // What requests are held against.

@@ -132,8 +132,10 @@ TEST(Completion, ReadsWhatTheOutputMustBe) {
     return completion("{\"prompt\": \"x\", " + std::string(fields) + "}");
   };
   EXPECT_FALSE(with(R"("response_format": {"type": "text"}, "guided_json": null)")->guide);
-  EXPECT_EQ(with(R"("response_format": {"type": "json_object"})")->guide, (guide::Source{Kind::kJsonObject, ""}));
-  const auto schema = with(R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"a": 1}}})");
+  EXPECT_EQ(with(R"("response_format": {"type": "json_object"})")->guide,
+            (guide::Source{Kind::kJsonObject, ""}));
+  const auto schema =
+      with(R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"a": 1}}})");
   EXPECT_EQ(schema->guide, (guide::Source{Kind::kJsonSchema, R"({"a":1})"}));
   EXPECT_EQ(schema->guide_field, "response_format.json_schema.schema");
   EXPECT_EQ(with(R"("guided_json": "{}")")->guide, (guide::Source{Kind::kJsonSchema, "{}"}));
@@ -142,11 +144,13 @@ TEST(Completion, ReadsWhatTheOutputMustBe) {
   EXPECT_EQ(with(R"("structured_outputs": {"disable_any_whitespace": true, "json": {}})")->guide,
             (guide::Source{Kind::kJsonSchema, "{}", false}));
   EXPECT_EQ(refusal(with(R"("structured_outputs": {"choice": ["a"], "regex": "b"})")),
-            "400 BadRequestError You can only use one kind of constraints for structured outputs ('json', 'regex' or "
+            "400 BadRequestError You can only use one kind of constraints for structured outputs ('json', "
+            "'regex' or "
             "'choice').");
-  EXPECT_EQ(refusal(with(R"("guided_grammar": "root ::= x")")),
-            "400 BadRequestError guided_grammar is not supported by this engine; use a JSON schema, a regular "
-            "expression or a list of choices.");
+  EXPECT_EQ(
+      refusal(with(R"("guided_grammar": "root ::= x")")),
+      "400 BadRequestError guided_grammar is not supported by this engine; use a JSON schema, a regular "
+      "expression or a list of choices.");
 }
 
 TEST(Completion, OldEnginesRefuseUnknownStreamOptions) {
@@ -194,6 +198,42 @@ TEST(Chat, RefusesWhatItCannotDo) {
   EXPECT_EQ(with(R"("tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none")"),
             "accepted");
   EXPECT_EQ(with(R"("continue_final_message": true)").substr(0, 19), "400 BadRequestError");
+}
+
+TEST(Chat, ANamedFunctionsArgumentsAreTheOutput) {
+  const auto with = [](std::string_view fields) {
+    return chat(R"({"messages": [{"role": "user", "content": "x"}], "tools": [
+      {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}},
+      {"type": "function", "function": {"name": "g"}}], )" +
+                std::string(fields) + "}");
+  };
+  using Kind = guide::Source::Kind;
+  const auto f = with(R"("tool_choice": {"type": "function", "function": {"name": "f"}})");
+  ASSERT_TRUE(f.has_value()) << refusal(f);
+  EXPECT_EQ(f->tool_name, "f");
+  EXPECT_FALSE(f->tool_required);
+  EXPECT_EQ(f->guide, (guide::Source{Kind::kJsonSchema, R"({"type":"object"})"}));
+  const auto g = with(R"("tool_choice": {"type": "function", "function": {"name": "g"}})");
+  EXPECT_EQ(g->guide, (guide::Source{Kind::kJsonSchema, R"({"type":"object","properties":{}})"}));
+  EXPECT_EQ(
+      refusal(with(R"("tool_choice": {"type": "function", "function": {"name": "h"}})")),
+      "400 BadRequestError The tool specified in `tool_choice` does not match any of the specified `tools`");
+  EXPECT_EQ(refusal(with(R"("tool_choice": "required")")).substr(0, 45),
+            "400 BadRequestError tool_choice \"required\" is");
+  EXPECT_EQ(refusal(with(R"("tool_choice": "maybe")")).substr(0, 45),
+            "400 BadRequestError tool_choice \"maybe\" is no");
+  EXPECT_EQ(with(R"("tool_choice": {"type": "function"})").error().param, "body.tool_choice.function.name");
+  EXPECT_EQ(with(R"("tools": [{"type": "function"}])").error().param, "body.tools.0.function.name");
+  const auto only = chat(R"({"messages": [{"role": "user", "content": "x"}], "tool_choice": "required",
+      "tools": [{"type": "function", "function": {"name": "f"}}]})");
+  ASSERT_TRUE(only.has_value()) << refusal(only);
+  EXPECT_TRUE(only->tool_required);
+}
+
+TEST(Completion, ReadsBadWords) {
+  EXPECT_EQ(completion(R"({"prompt": "x", "bad_words": ["a", " b"]})")->bad_words.size(), 2u);
+  EXPECT_EQ(refusal(completion(R"({"prompt": "x", "bad_words": [""]})")),
+            "400 BadRequestError bad_words cannot contain an empty string.");
 }
 
 TEST(Context, FitsOrSaysHowLong) {

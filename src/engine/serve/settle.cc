@@ -184,6 +184,31 @@ ApiResult<void> settle_choices(Draft& draft) {
   return {};
 }
 
+// The call of one function: its arguments are the output, held to its parameters.
+ApiResult<void> settle_tool(Draft& draft, bool required) {
+  if (required && draft.tools.size() > 1) {
+    return bad_request(
+        "tool_choice \"required\" is supported with one tool only by this engine; name the function.",
+        "tool_choice");
+  }
+  const auto tool = std::find_if(draft.tools.begin(), draft.tools.end(), [&](const Draft::Tool& each) {
+    return required || each.name == draft.tool_name;
+  });
+  if (tool == draft.tools.end()) {
+    return bad_request("The tool specified in `tool_choice` does not match any of the specified `tools`",
+                       "tool_choice");
+  }
+  constexpr std::string_view kNoParameters = R"({"type":"object","properties":{}})";
+  ++draft.guides;
+  draft.request.guide =
+      guide::Source{guide::Source::Kind::kJsonSchema,
+                    tool->parameters.empty() ? std::string(kNoParameters) : tool->parameters};
+  draft.request.guide_field = "tools.function.parameters";
+  draft.request.tool_name = tool->name;
+  draft.request.tool_required = required;
+  return {};
+}
+
 ApiResult<void> settle_chat(Draft& draft) {
   const batch::ChatPrompt& chat = draft.request.chat;
   if (chat.continue_final_message && chat.add_generation_prompt) {
@@ -194,10 +219,11 @@ ApiResult<void> settle_chat(Draft& draft) {
   if (choice == "none") return {};
   if (chat.tools_json.empty())
     return bad_request("When using `tool_choice`, `tools` must be set.", "tool_choice");
+  if (choice == "named" || choice == "required") return settle_tool(draft, choice == "required");
   if (choice != "auto") {
-    return bad_request(
-        "tool_choice \"" + choice + "\" is not supported by this engine; use \"auto\" or \"none\".",
-        "tool_choice");
+    return bad_request("tool_choice \"" + choice +
+                           "\" is not known; use \"auto\", \"none\", \"required\" or name a function.",
+                       "tool_choice");
   }
   if (!draft.rules.auto_tool_choice) {
     return bad_request(

@@ -82,7 +82,8 @@ class FakeModel final : public Model {
       for (std::size_t p = 0; p < segment.end; ++p) TG_CHECK(row(segment, p) == key(segment, p));
       Sample sample;
       sample.token = next(segment.history, weight(segment), segment.sampling->seed);
-      if (segment.request == fails && segment.history.size() > segment.prompt_tokens) sample.failure = "has none";
+      if (segment.request == fails && segment.history.size() > segment.prompt_tokens)
+        sample.failure = "has none";
       result.samples.push_back(std::move(sample));
     }
     return {};
