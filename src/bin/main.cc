@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "cli/serve.h"
 #include "cli/verbs.h"
 
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
       "tidegate");
   app.require_subcommand(1);
   int status = 0;
-  tidegate::cli::add_all(app, status);
+  tidegate::cli::add_all(tidegate::cli::Command(app), status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {

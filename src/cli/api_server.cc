@@ -4,9 +4,6 @@
 
 #include <signal.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <utility>
 
@@ -80,20 +77,19 @@ int run_api_server(const ApiPlace& place) {
 
 }  // namespace
 
-void add_api_server(CLI::App& app, int& status) {
-  CLI::App* verb =
+void add_api_server(Command app, int& status) {
+  Command verb =
       app.add_subcommand("apiserver", "Runs the API server alone: objects, and nothing that acts on them");
   auto place = std::make_shared<ApiPlace>();
   place->data_dir = "tidegate-data";
-  verb->add_option("--data", place->data_dir, "Folder for the objects (tidegate.db) and the kubeconfig")
-      ->capture_default_str();
-  CLI::Option* port =
-      verb->add_option("--api-port", place->port, "Port of the API server; 0 takes a free one")
-          ->check(CLI::Range(0, 65535))
-          ->capture_default_str();
-  verb->add_option("--api-bind", place->bind, "Address of the API server")->capture_default_str();
-  verb->callback([place, port, &status] {
-    place->port_given = port->count() > 0;
+  verb.add_option("--data", place->data_dir, "Folder for the objects (tidegate.db) and the kubeconfig")
+      .capture_default_str();
+  const Flag port = verb.add_option("--api-port", place->port, "Port of the API server; 0 takes a free one")
+                        .between(0, 65535)
+                        .capture_default_str();
+  verb.add_option("--api-bind", place->bind, "Address of the API server").capture_default_str();
+  verb.callback([place, port, &status] {
+    place->port_given = port.count() > 0;
     status = run_api_server(*place);
   });
 }

@@ -2,9 +2,6 @@
 
 #include "cluster/apply.h"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -93,13 +90,13 @@ int run_apply(const Options& options) {
 
 }  // namespace
 
-void add_apply(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("apply", "Brings objects of an API server to what manifests say");
+void add_apply(Command app, int& status) {
+  Command verb = app.add_subcommand("apply", "Brings objects of an API server to what manifests say");
   auto options = std::make_shared<Options>();
-  verb->add_option("-f,--filename", options->paths, "File or folder of manifests, - for standard input")
-      ->required();
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->callback([options, &status] { status = run_apply(*options); });
+  verb.add_option("-f,--filename", options->paths, "File or folder of manifests, - for standard input")
+      .required();
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.callback([options, &status] { status = run_apply(*options); });
 }
 
 }  // namespace tidegate::cli

@@ -1,8 +1,5 @@
 // `tidegate bench`: studies of a running gateway: `bench split`, `bench tide`.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 
@@ -59,8 +56,8 @@ int run(const SplitFlags& flags) {
   return report.passed ? 0 : 1;
 }
 
-void add_tide(CLI::App& bench, int& status) {
-  CLI::App* verb = bench.add_subcommand(
+void add_tide(Command bench, int& status) {
+  Command verb = bench.add_subcommand(
       "tide",
       "Put load on a service until rented machines serve it, take the load away, and tell what happened; "
       "ends with 1 "
@@ -77,24 +74,24 @@ void add_tide(CLI::App& bench, int& status) {
   flags->run.request.max_tokens = 48;
   flags->run.request.stream = false;
   flags->run.request.chat = true;
-  add_server_flags(*verb, flags->run.server, Namespaces::kOne);
-  verb->add_option("--gateway", flags->gateway, "Address that serves the Ingress")->capture_default_str();
-  verb->add_option("--host", flags->run.request.host, "Host header")->capture_default_str();
-  verb->add_option("--service", flags->run.service, "The InferenceService")->capture_default_str();
-  verb->add_option("--model", flags->run.request.model, "Model name to ask for")->capture_default_str();
-  verb->add_option("--clients", flags->run.clients, "Requests kept under way")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10'000));
-  verb->add_option("--max-tokens", flags->run.request.max_tokens, "Tokens of each answer")
-      ->capture_default_str();
-  verb->add_option("--rule", flags->run.rule, "How the autoscaler decides: hpa, demand, or both in turn")
-      ->check(CLI::IsMember({"hpa", "demand", "both"}))
-      ->capture_default_str();
-  verb->add_option("--patience", flags->patience_s, "Seconds for the rise, and again for the ebb")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 86400.0));
-  verb->add_flag("--quiet", flags->quiet, "No picture while it goes on");
-  verb->callback([flags, &status] {
+  add_server_flags(verb, flags->run.server, Namespaces::kOne);
+  verb.add_option("--gateway", flags->gateway, "Address that serves the Ingress").capture_default_str();
+  verb.add_option("--host", flags->run.request.host, "Host header").capture_default_str();
+  verb.add_option("--service", flags->run.service, "The InferenceService").capture_default_str();
+  verb.add_option("--model", flags->run.request.model, "Model name to ask for").capture_default_str();
+  verb.add_option("--clients", flags->run.clients, "Requests kept under way")
+      .capture_default_str()
+      .between(1, 10'000);
+  verb.add_option("--max-tokens", flags->run.request.max_tokens, "Tokens of each answer")
+      .capture_default_str();
+  verb.add_option("--rule", flags->run.rule, "How the autoscaler decides: hpa, demand, or both in turn")
+      .one_of({"hpa", "demand", "both"})
+      .capture_default_str();
+  verb.add_option("--patience", flags->patience_s, "Seconds for the rise, and again for the ebb")
+      .capture_default_str()
+      .between(1.0, 86400.0);
+  verb.add_flag("--quiet", flags->quiet, "No picture while it goes on");
+  verb.callback([flags, &status] {
     const auto gateway = net::Address::parse(flags->gateway);
     if (!gateway) {
       std::cerr << "tidegate bench tide: " << describe(gateway.error()) << '\n';
@@ -111,34 +108,34 @@ void add_tide(CLI::App& bench, int& status) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, int& status) {
-  CLI::App* bench = app.add_subcommand("bench", "Put load on a running gateway and judge the answers");
-  bench->require_subcommand(1);
-  CLI::App* verb = bench->add_subcommand(
+void add_bench(Command app, int& status) {
+  Command bench = app.add_subcommand("bench", "Put load on a running gateway and judge the answers");
+  bench.require_subcommand();
+  Command verb = bench.add_subcommand(
       "split",
       "Ask for one model many times and hold who served against the weights; ends with 1 if a request "
       "failed or the split is impossible by chance (p < 1e-6)");
   auto flags = std::make_shared<SplitFlags>();
-  verb->add_option("--gateway", flags->gateway, "Address of the gateway")->capture_default_str();
-  verb->add_option("--host", flags->host, "Host header")->capture_default_str();
-  verb->add_option("--model", flags->model, "Model name to ask for")->capture_default_str();
-  verb->add_option("--prompt", flags->prompt, "Prompt of every request");
-  verb->add_option("--weights", flags->weights, "Expected shares: name=number,name=number");
-  verb->add_option("-f,--filename", flags->manifests, "Manifest or folder that has the InferenceModel");
-  verb->add_option("--requests", flags->requests, "How many requests")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10'000'000));
-  verb->add_option("--concurrency", flags->concurrency, "How many at a time")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10'000));
-  verb->add_option("--max-tokens", flags->max_tokens, "Tokens of each answer")->capture_default_str();
-  verb->add_option("--timeout", flags->timeout_s, "Seconds for one request")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 86400.0));
-  verb->add_flag("--whole", flags->whole, "Ask for whole answers instead of streams");
-  verb->add_flag("--quiet", flags->quiet, "No progress on standard error");
-  verb->callback([flags, &status] { status = run(*flags); });
-  add_tide(*bench, status);
+  verb.add_option("--gateway", flags->gateway, "Address of the gateway").capture_default_str();
+  verb.add_option("--host", flags->host, "Host header").capture_default_str();
+  verb.add_option("--model", flags->model, "Model name to ask for").capture_default_str();
+  verb.add_option("--prompt", flags->prompt, "Prompt of every request");
+  verb.add_option("--weights", flags->weights, "Expected shares: name=number,name=number");
+  verb.add_option("-f,--filename", flags->manifests, "Manifest or folder that has the InferenceModel");
+  verb.add_option("--requests", flags->requests, "How many requests")
+      .capture_default_str()
+      .between(1, 10'000'000);
+  verb.add_option("--concurrency", flags->concurrency, "How many at a time")
+      .capture_default_str()
+      .between(1, 10'000);
+  verb.add_option("--max-tokens", flags->max_tokens, "Tokens of each answer").capture_default_str();
+  verb.add_option("--timeout", flags->timeout_s, "Seconds for one request")
+      .capture_default_str()
+      .between(0.001, 86400.0);
+  verb.add_flag("--whole", flags->whole, "Ask for whole answers instead of streams");
+  verb.add_flag("--quiet", flags->quiet, "No progress on standard error");
+  verb.callback([flags, &status] { status = run(*flags); });
+  add_tide(bench, status);
 }
 
 }  // namespace tidegate::cli

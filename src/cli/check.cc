@@ -3,9 +3,6 @@
 
 #include "cli/check.h"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -71,19 +68,17 @@ CheckResult check_manifests(const std::vector<std::string>& paths) {
   return result;
 }
 
-void add_check(CLI::App& app, int& status) {
-  CLI::App* verb =
+void add_check(Command app, int& status) {
+  Command verb =
       app.add_subcommand("check", "Check manifests offline; prints every error with its file and line");
   struct Options {
     std::vector<std::string> paths;
     bool quiet = false;
   };
   auto options = std::make_shared<Options>();
-  verb->add_option("PATH", options->paths, "Manifest files or directories")
-      ->required()
-      ->check(CLI::ExistingPath);
-  verb->add_flag("-q,--quiet", options->quiet, "Print errors only");
-  verb->callback([options, &status] { status = run_check(options->paths, options->quiet); });
+  verb.add_option("PATH", options->paths, "Manifest files or directories").required().existing_path();
+  verb.add_flag("-q,--quiet", options->quiet, "Print errors only");
+  verb.callback([options, &status] { status = run_check(options->paths, options->quiet); });
 }
 
 }  // namespace tidegate::cli

@@ -4,9 +4,6 @@
 
 #include <signal.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <functional>
 #include <iostream>
@@ -112,34 +109,34 @@ int run_controller(const Options& options) {
 
 }  // namespace
 
-void add_controller(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("controller", "Runs the control loops over a Kubernetes API server");
+void add_controller(Command app, int& status) {
+  Command verb = app.add_subcommand("controller", "Runs the control loops over a Kubernetes API server");
   auto options = std::make_shared<Options>();
-  verb->add_option("--kubeconfig", options->server.kubeconfig,
-                   "How to reach the API server; else $KUBECONFIG, else the cluster this pod runs in")
-      ->type_name("FILE");
-  verb->add_option("--context", options->server.context, "Which of the kubeconfig's contexts");
-  verb->add_option(
+  verb.add_option("--kubeconfig", options->server.kubeconfig,
+                  "How to reach the API server; else $KUBECONFIG, else the cluster this pod runs in")
+      .type_name("FILE");
+  verb.add_option("--context", options->server.context, "Which of the kubeconfig's contexts");
+  verb.add_option(
           "--controllers", options->loops,
           "Which loops: placement, nodepool, serving, node, workload, autoscale. The last three are the work "
           "of kube-controller-manager wherever that runs, and serving is KServe's")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"placement", "nodepool", "serving", "node", "workload", "autoscale"}))
-      ->capture_default_str();
-  verb->add_option("--scheduler-name", options->scheduler_names,
-                   "Values of a pod's spec.schedulerName that are placed here")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--gateway-stats", options->metrics.gateways,
-                   "Statistics ports of the gateways, for scaling by demand: 10.0.0.5:15090")
-      ->delimiter(',');
-  verb->add_option("--prometheus", options->metrics.prometheus,
-                   "For Object and External metrics: 10.0.0.9:9090");
-  verb->add_option("--domain-template", options->serving.domain_template, "Hosts of InferenceServices")
-      ->capture_default_str();
-  verb->add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
-      ->capture_default_str();
-  verb->callback([options, &status] {
+      .delimiter(',')
+      .one_of({"placement", "nodepool", "serving", "node", "workload", "autoscale"})
+      .capture_default_str();
+  verb.add_option("--scheduler-name", options->scheduler_names,
+                  "Values of a pod's spec.schedulerName that are placed here")
+      .delimiter(',')
+      .capture_default_str();
+  verb.add_option("--gateway-stats", options->metrics.gateways,
+                  "Statistics ports of the gateways, for scaling by demand: 10.0.0.5:15090")
+      .delimiter(',');
+  verb.add_option("--prometheus", options->metrics.prometheus,
+                  "For Object and External metrics: 10.0.0.9:9090");
+  verb.add_option("--domain-template", options->serving.domain_template, "Hosts of InferenceServices")
+      .capture_default_str();
+  verb.add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
+      .capture_default_str();
+  verb.callback([options, &status] {
     if (const auto good = serving::check(options->serving); !good) {
       report("controller", good.error());
       status = 2;

@@ -1,8 +1,5 @@
 // tidegate delete: removes objects, by name, label or file, and waits until they are gone.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -133,25 +130,25 @@ int run_delete(const Options& options) {
 
 }  // namespace
 
-void add_delete(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("delete", "Removes objects of an API server");
+void add_delete(Command app, int& status) {
+  Command verb = app.add_subcommand("delete", "Removes objects of an API server");
   auto options = std::make_shared<Options>();
-  CLI::Option* words =
-      verb->add_option("WHAT", options->words, "KIND NAME..., KIND/NAME..., KIND with -l or --all");
-  verb->add_option("-f,--filename", options->paths, "The objects in these manifests; - for standard input")
-      ->excludes(words);
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->add_option("-l,--selector", options->selector, "Those with these labels: a=b,c!=d");
-  verb->add_flag("--all", options->all, "All of the kind in the namespace");
-  verb->add_flag("--ignore-not-found", options->ignore_not_found, "What is not there counts as removed");
-  verb->add_flag("--wait,!--no-wait", options->wait, "Waits until they are gone; the default");
-  verb->add_option("--timeout", options->timeout, "How long to wait: 30s, 5m")->capture_default_str();
-  verb->add_option("--cascade", options->cascade, "What happens to what they own")
-      ->check(CLI::IsMember({"background", "foreground", "orphan"}))
-      ->capture_default_str();
-  verb->add_option("--grace-period", options->grace_s, "Seconds that a pod gets to end; 0: none")
-      ->check(CLI::NonNegativeNumber);
-  verb->callback([options, &status] { status = run_delete(*options); });
+  const Flag words =
+      verb.add_option("WHAT", options->words, "KIND NAME..., KIND/NAME..., KIND with -l or --all");
+  verb.add_option("-f,--filename", options->paths, "The objects in these manifests; - for standard input")
+      .excludes(words);
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.add_option("-l,--selector", options->selector, "Those with these labels: a=b,c!=d");
+  verb.add_flag("--all", options->all, "All of the kind in the namespace");
+  verb.add_flag("--ignore-not-found", options->ignore_not_found, "What is not there counts as removed");
+  verb.add_flag("--wait,!--no-wait", options->wait, "Waits until they are gone; the default");
+  verb.add_option("--timeout", options->timeout, "How long to wait: 30s, 5m").capture_default_str();
+  verb.add_option("--cascade", options->cascade, "What happens to what they own")
+      .one_of({"background", "foreground", "orphan"})
+      .capture_default_str();
+  verb.add_option("--grace-period", options->grace_s, "Seconds that a pod gets to end; 0: none")
+      .not_negative();
+  verb.callback([options, &status] { status = run_delete(*options); });
 }
 
 }  // namespace tidegate::cli

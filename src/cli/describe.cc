@@ -2,9 +2,6 @@
 
 #include "cli/show/describe.h"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -60,13 +57,13 @@ int run_describe(const Options& options) {
 
 }  // namespace
 
-void add_describe(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("describe", "Tells all about objects: fields, conditions, events");
+void add_describe(Command app, int& status) {
+  Command verb = app.add_subcommand("describe", "Tells all about objects: fields, conditions, events");
   auto options = std::make_shared<Options>();
-  verb->add_option("WHAT", options->words, "KIND, KIND NAME..., KIND/NAME...")->required();
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
-  verb->callback([options, &status] { status = run_describe(*options); });
+  verb.add_option("WHAT", options->words, "KIND, KIND NAME..., KIND/NAME...").required();
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
+  verb.callback([options, &status] { status = run_describe(*options); });
 }
 
 }  // namespace tidegate::cli

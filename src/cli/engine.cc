@@ -4,9 +4,6 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -73,12 +70,11 @@ int run_engine(const std::vector<std::string>& args) {
 
 }  // namespace
 
-void add_engine(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("engine", "Serve a model, or a simulation of one, on vLLM's surface");
+void add_engine(Command app, int& status) {
+  Command verb = app.add_subcommand("engine", "Serve a model, or a simulation of one, on vLLM's surface");
   // vLLM's flags have spellings of their own; they are read by engine/serve.
-  verb->prefix_command();
-  verb->set_help_flag();
-  verb->callback([verb, &status] { status = run_engine(verb->remaining()); });
+  verb.take_everything();
+  verb.callback([verb, &status] { status = run_engine(verb.remaining()); });
 }
 
 }  // namespace tidegate::cli

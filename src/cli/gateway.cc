@@ -6,9 +6,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -143,39 +140,39 @@ int run(const Options& options) {
 
 }  // namespace
 
-void add_gateway(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("gateway", "Serves the routes, pools and models of manifests");
+void add_gateway(Command app, int& status) {
+  Command verb = app.add_subcommand("gateway", "Serves the routes, pools and models of manifests");
   auto options = std::make_shared<Options>();
-  verb->add_option("-f,--filename", options->paths,
-                   "File or folder of manifests, watched for changes; may be repeated");
-  CLI::Option* kubeconfig = verb->add_option(
-      "--kubeconfig", options->kubeconfig, "Reads from this file's current API server instead of manifests");
-  verb->add_flag("--in-cluster", options->in_cluster,
-                 "Reads from the API server of the cluster this pod runs in")
-      ->excludes(kubeconfig);
-  verb->add_option(
+  verb.add_option("-f,--filename", options->paths,
+                  "File or folder of manifests, watched for changes; may be repeated");
+  const Flag kubeconfig = verb.add_option("--kubeconfig", options->kubeconfig,
+                                          "Reads from this file's current API server instead of manifests");
+  verb.add_flag("--in-cluster", options->in_cluster,
+                "Reads from the API server of the cluster this pod runs in")
+      .excludes(kubeconfig);
+  verb.add_option(
           "--handover", options->handover,
           "Unix socket by which the next gateway takes over without losing a connection; the one that "
           "serves it now is taken over")
-      ->type_name("PATH");
-  verb->add_flag("--config-reference", options->reference,
-                 "Prints every setting with its default, as Markdown");
-  add_gateway_settings(*verb, options->config);
-  verb->callback([options, &status] { status = run(*options); });
+      .type_name("PATH");
+  verb.add_flag("--config-reference", options->reference,
+                "Prints every setting with its default, as Markdown");
+  add_gateway_settings(verb, options->config);
+  verb.callback([options, &status] { status = run(*options); });
 }
 
-void add_gateway_settings(CLI::App& verb, gateway::Config& config) {
+void add_gateway_settings(Command verb, gateway::Config& config) {
   for (const gateway::Field& field : gateway::fields()) {
-    verb.add_option_function<std::string>(
+    verb.add_setting(
             std::string(field.flag),
             [&field, &config](const std::string& text) {
               const Result<void> set = field.set(config, text);
-              if (!set) throw CLI::ValidationError(std::string(field.flag), describe(set.error()));
+              return set ? std::string() : describe(set.error());
             },
             std::string(field.help))
-        ->type_name(std::string(field.unit))
-        ->default_str(field.show(config))
-        ->group("Settings");
+        .type_name(std::string(field.unit))
+        .default_str(field.show(config))
+        .group("Settings");
   }
 }
 

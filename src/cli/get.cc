@@ -1,8 +1,5 @@
 // tidegate get: objects as a table, in full, or as they change.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -249,17 +246,17 @@ int run_get(const Options& options) {
 
 }  // namespace
 
-void add_get(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("get", "Shows objects of an API server");
+void add_get(Command app, int& status) {
+  Command verb = app.add_subcommand("get", "Shows objects of an API server");
   auto options = std::make_shared<Options>();
-  verb->add_option("WHAT", options->words, "KIND, KIND NAME..., KIND/NAME..., KIND,KIND")->required();
-  add_server_flags(*verb, options->server, Namespaces::kOneOrAll);
-  verb->add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
-  verb->add_option("--field-selector", options->field_selector, "Only those with these fields: a.b=c");
-  verb->add_option("-o,--output", options->output, kOutputHelp);
-  verb->add_flag("-w,--watch", options->watch, "Goes on with every change");
-  verb->add_flag("--no-headers", options->no_headers, "Without the line of column names");
-  verb->callback([options, &status] { status = run_get(*options); });
+  verb.add_option("WHAT", options->words, "KIND, KIND NAME..., KIND/NAME..., KIND,KIND").required();
+  add_server_flags(verb, options->server, Namespaces::kOneOrAll);
+  verb.add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
+  verb.add_option("--field-selector", options->field_selector, "Only those with these fields: a.b=c");
+  verb.add_option("-o,--output", options->output, kOutputHelp);
+  verb.add_flag("-w,--watch", options->watch, "Goes on with every change");
+  verb.add_flag("--no-headers", options->no_headers, "Without the line of column names");
+  verb.callback([options, &status] { status = run_get(*options); });
 }
 
 }  // namespace tidegate::cli

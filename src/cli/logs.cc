@@ -1,8 +1,5 @@
 // tidegate logs: what a container has written, whole or as it grows.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -96,19 +93,19 @@ int run_logs(Options& options) {
 
 }  // namespace
 
-void add_logs(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("logs", "Shows what a container has written");
+void add_logs(Command app, int& status) {
+  Command verb = app.add_subcommand("logs", "Shows what a container has written");
   auto options = std::make_shared<Options>();
-  verb->add_option("POD", options->what, "A pod, or KIND/NAME of what owns pods");
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->add_option("-l,--selector", options->selector, "Of all pods with these labels, one after the other");
-  verb->add_option("-c,--container", options->log.container, "Which container of the pod");
-  verb->add_flag("-f,--follow", options->log.follow, "Goes on with what is written from now on");
-  verb->add_flag("-p,--previous", options->log.previous, "Of the container before its last restart");
-  verb->add_flag("--timestamps", options->log.timestamps, "Each line with its time");
-  verb->add_option("--tail", options->log.tail, "Only the last lines")->check(CLI::NonNegativeNumber);
-  verb->add_option("--since", options->since, "Only what is younger: 30s, 5m");
-  verb->callback([options, &status] { status = run_logs(*options); });
+  verb.add_option("POD", options->what, "A pod, or KIND/NAME of what owns pods");
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.add_option("-l,--selector", options->selector, "Of all pods with these labels, one after the other");
+  verb.add_option("-c,--container", options->log.container, "Which container of the pod");
+  verb.add_flag("-f,--follow", options->log.follow, "Goes on with what is written from now on");
+  verb.add_flag("-p,--previous", options->log.previous, "Of the container before its last restart");
+  verb.add_flag("--timestamps", options->log.timestamps, "Each line with its time");
+  verb.add_option("--tail", options->log.tail, "Only the last lines").not_negative();
+  verb.add_option("--since", options->since, "Only what is younger: 30s, 5m");
+  verb.callback([options, &status] { status = run_logs(*options); });
 }
 
 }  // namespace tidegate::cli

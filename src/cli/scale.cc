@@ -1,8 +1,5 @@
 // tidegate scale: sets how many replicas something has, through its scale subresource.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -65,14 +62,14 @@ int run_scale(const Options& options) {
 
 }  // namespace
 
-void add_scale(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("scale", "Sets how many replicas something has");
+void add_scale(Command app, int& status) {
+  Command verb = app.add_subcommand("scale", "Sets how many replicas something has");
   auto options = std::make_shared<Options>();
-  verb->add_option("WHAT", options->words, "KIND/NAME..., KIND NAME...")->required();
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->add_option("--replicas", options->replicas, "How many")->required()->check(CLI::NonNegativeNumber);
-  verb->add_option("--current-replicas", options->current, "Only if it has this many now");
-  verb->callback([options, &status] { status = run_scale(*options); });
+  verb.add_option("WHAT", options->words, "KIND/NAME..., KIND NAME...").required();
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.add_option("--replicas", options->replicas, "How many").required().not_negative();
+  verb.add_option("--current-replicas", options->current, "Only if it has this many now");
+  verb.callback([options, &status] { status = run_scale(*options); });
 }
 
 }  // namespace tidegate::cli

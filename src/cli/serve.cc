@@ -1,8 +1,5 @@
 #include "cli/serve.h"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -179,13 +176,13 @@ int serve_traffic(Arguments) {
       "--name NAME --canary-traffic-percent N");
 }
 
-struct Command {
+struct Subcommand {
   std::vector<const char*> names;
   int (*run)(Arguments);
 };
 
-const std::vector<Command>& commands() {
-  static const std::vector<Command> kCommands = {
+const std::vector<Subcommand>& commands() {
+  static const std::vector<Subcommand> kCommands = {
       {{"kserve"}, serve_submit},        {{"list", "ls"}, serve_list},      {{"get"}, serve_get},
       {{"logs", "log"}, serve_logs},     {{"delete", "del"}, serve_delete}, {{"update"}, serve_update},
       {{"traffic-split"}, serve_traffic}};
@@ -217,7 +214,7 @@ int run_serve(Arguments arguments) {
   const std::string name = arguments[*at];
   std::vector<std::string> rest(arguments.begin(), arguments.end());
   rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(*at));
-  for (const Command& command : commands()) {
+  for (const Subcommand& command : commands()) {
     const bool meant = std::any_of(command.names.begin(), command.names.end(),
                                    [&](const char* known) { return name == known; });
     if (meant) return command.run(rest);
@@ -245,11 +242,11 @@ int run_arena(Arguments arguments) {
 
 bool called_as_arena(const std::string& program) { return program.substr(program.rfind('/') + 1) == "arena"; }
 
-void add_serve(CLI::App& app, int& status) {
+void add_serve(Command app, int& status) {
   // Only so that --help lists it: what stands behind it is read by arena's rules (bin/main.cc).
-  CLI::App* verb = app.add_subcommand(
+  Command verb = app.add_subcommand(
       "serve", "arena's commands for KServe jobs: kserve, list, get, logs, update, delete");
-  verb->callback([&status] { status = run_serve({}); });
+  verb.callback([&status] { status = run_serve({}); });
 }
 
 }  // namespace tidegate::cli

@@ -1,8 +1,5 @@
 #include "cli/server.h"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -17,13 +14,13 @@ constexpr std::size_t kAnswerMax = 64 * 1024 * 1024;
 
 }  // namespace
 
-void add_server_flags(CLI::App& verb, ServerFlags& flags, Namespaces namespaces) {
+void add_server_flags(Command verb, ServerFlags& flags, Namespaces namespaces) {
   verb.add_option("--kubeconfig", flags.kubeconfig, "How to reach the API server; else $KUBECONFIG says so")
-      ->type_name("FILE");
+      .type_name("FILE");
   verb.add_option("--context", flags.context, "Which of the kubeconfig's contexts; else its current one");
-  CLI::Option* one = verb.add_option("-n,--namespace", flags.namespace_, "The namespace; else the context's");
+  const Flag one = verb.add_option("-n,--namespace", flags.namespace_, "The namespace; else the context's");
   if (namespaces == Namespaces::kOneOrAll) {
-    verb.add_flag("-A,--all-namespaces", flags.all_namespaces, "In every namespace")->excludes(one);
+    verb.add_flag("-A,--all-namespaces", flags.all_namespaces, "In every namespace").excludes(one);
   }
 }
 

@@ -11,12 +11,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cli/command.h"
 #include "cluster/remote/api.h"
 #include "cluster/remote/remote.h"
-
-namespace CLI {
-class App;
-}
 
 namespace tidegate::cli {
 
@@ -30,7 +27,7 @@ struct ServerFlags {
 enum class Namespaces { kOne, kOneOrAll };
 
 // --kubeconfig, --context, -n and, with kOneOrAll, -A, set into `flags`, which must outlive the parse.
-void add_server_flags(CLI::App& verb, ServerFlags& flags, Namespaces namespaces);
+void add_server_flags(Command verb, ServerFlags& flags, Namespaces namespaces);
 
 // Where else an API server may be: around the pod that this program runs in.
 enum class Fallback { kNone, kInCluster };

@@ -4,9 +4,6 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -67,12 +64,11 @@ int run_shim(std::vector<std::string> argv) {
 
 }  // namespace
 
-void add_shim(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("shim", "Stand in for python3 or vllm in a pod");
-  verb->group("");  // not shown
-  verb->prefix_command();
-  verb->set_help_flag();
-  verb->callback([verb, &status] { status = run_shim(verb->remaining()); });
+void add_shim(Command app, int& status) {
+  Command verb = app.add_subcommand("shim", "Stand in for python3 or vllm in a pod");
+  verb.hide();
+  verb.take_everything();
+  verb.callback([verb, &status] { status = run_shim(verb.remaining()); });
 }
 
 }  // namespace tidegate::cli

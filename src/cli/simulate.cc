@@ -1,8 +1,5 @@
 // `tidegate simulate`: what would happen, in virtual time.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -197,95 +194,91 @@ int run_picking(const PickingFlags& flags) {
   return 0;
 }
 
-void add_picking(CLI::App& simulate, int& status) {
-  CLI::App* verb = simulate.add_subcommand(
+void add_picking(Command simulate, int& status) {
+  Command verb = simulate.add_subcommand(
       "picking", "Replay a trace over engines with prefix caches: ways of choosing an endpoint side by side");
   auto flags = std::make_shared<PickingFlags>();
-  verb->add_option("--trace", flags->trace, "JSON lines with hash_ids, may be gzipped")->required();
-  verb->add_option("--profile", flags->profile, "Latency profile of the engines")->capture_default_str();
-  verb->add_option("--engines", flags->engines, "How many")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
-  verb->add_option("--speed", flags->speed, "How many times as fast requests come")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 1000.0));
-  verb->add_option("--cache-tokens", flags->cache_tokens,
-                   "Tokens in the cache of one engine; 0: what fits on the GPU")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1'000'000'000));
-  verb->add_option("--seed", flags->seed, "Of chance")->capture_default_str();
-  verb->callback([flags, &status] { status = run_picking(*flags); });
+  verb.add_option("--trace", flags->trace, "JSON lines with hash_ids, may be gzipped").required();
+  verb.add_option("--profile", flags->profile, "Latency profile of the engines").capture_default_str();
+  verb.add_option("--engines", flags->engines, "How many").capture_default_str().between(1, 1000);
+  verb.add_option("--speed", flags->speed, "How many times as fast requests come")
+      .capture_default_str()
+      .between(0.001, 1000.0);
+  verb.add_option("--cache-tokens", flags->cache_tokens,
+                  "Tokens in the cache of one engine; 0: what fits on the GPU")
+      .capture_default_str()
+      .between(0, 1'000'000'000);
+  verb.add_option("--seed", flags->seed, "Of chance").capture_default_str();
+  verb.callback([flags, &status] { status = run_picking(*flags); });
 }
 
-void add_workload_flags(CLI::App& verb, TideFlags& flags) {
+void add_workload_flags(Command verb, TideFlags& flags) {
   verb.add_option("--trace", flags.trace, "CSV or JSON lines of arrivals and lengths, may be gzipped");
   verb.add_option("--shape", flags.shape, "Without a trace: day or step")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"day", "step"}));
-  verb.add_option("--requests", flags.requests, "Of the day, about")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 2e7));
+      .capture_default_str()
+      .one_of({"day", "step"});
+  verb.add_option("--requests", flags.requests, "Of the day, about").capture_default_str().between(1.0, 2e7);
   verb.add_option("--rate", flags.rate, "Of the step, requests per second")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 1e4));
+      .capture_default_str()
+      .between(0.001, 1e4);
   verb.add_option("--speed", flags.speed, "How many times as fast requests come")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 1000.0));
-  verb.add_option("--seed", flags.seed, "Of chance")->capture_default_str();
+      .capture_default_str()
+      .between(0.001, 1000.0);
+  verb.add_option("--seed", flags.seed, "Of chance").capture_default_str();
 }
 
-void add_home_flags(CLI::App& verb, TideFlags& flags) {
-  verb.add_option("--profile", flags.profile, "Latency profile of the engines")->capture_default_str();
+void add_home_flags(Command verb, TideFlags& flags) {
+  verb.add_option("--profile", flags.profile, "Latency profile of the engines").capture_default_str();
   verb.add_option("--on-premises", flags.owned, "GPU machines that are owned, and used first")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1000));
+      .capture_default_str()
+      .between(0, 1000);
   verb.add_option("--cloud", flags.cloud, "GPU machines that can be rented")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1000));
+      .capture_default_str()
+      .between(0, 1000);
   verb.add_option("--price", flags.price, "Of a rented machine per hour")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1e6));
-  verb.add_option("--boot", flags.boot, "From asking for a machine to its node")->capture_default_str();
+      .capture_default_str()
+      .between(0.0, 1e6);
+  verb.add_option("--boot", flags.boot, "From asking for a machine to its node").capture_default_str();
   verb.add_option("--load", flags.load, "From a node to a ready engine: image and weights")
-      ->capture_default_str();
-  verb.add_option("--min", flags.min, "Replicas at least")->capture_default_str()->check(CLI::Range(1, 1000));
-  verb.add_option("--max", flags.max, "Replicas at most")->capture_default_str()->check(CLI::Range(1, 1000));
+      .capture_default_str();
+  verb.add_option("--min", flags.min, "Replicas at least").capture_default_str().between(1, 1000);
+  verb.add_option("--max", flags.max, "Replicas at most").capture_default_str().between(1, 1000);
   verb.add_option("--start", flags.start,
                   "Replicas at the beginning; a quarter of --max for a day, else --min")
-      ->check(CLI::Range(1, 1000));
+      .between(1, 1000);
 }
 
-void add_rule_flags(CLI::App& verb, TideFlags& flags) {
+void add_rule_flags(Command verb, TideFlags& flags) {
   verb.add_option("--hpa-target", flags.hpa_target, "SM utilisation per pod of the first HPA, percent")
-      ->capture_default_str()
-      ->check(CLI::Range(1.0, 100.0));
+      .capture_default_str()
+      .between(1.0, 100.0);
   verb.add_option("--requests-target", flags.requests_target, "Requests per pod of the second HPA")
-      ->capture_default_str()
-      ->check(CLI::Range(0.1, 10'000.0));
+      .capture_default_str()
+      .between(0.1, 10'000.0);
   verb.add_option("--capacity", flags.capacity,
                   "Requests one replica serves at once: one more row, of demand that need not learn it")
-      ->check(CLI::Range(0.1, 10'000.0));
+      .between(0.1, 10'000.0);
   verb.add_option("--ttft", flags.ttft_s, "Target: seconds to the first token")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 3600.0));
+      .capture_default_str()
+      .between(0.001, 3600.0);
   verb.add_option("--tpot", flags.tpot_ms, "Target: milliseconds per further token")
-      ->capture_default_str()
-      ->check(CLI::Range(0.1, 1e5));
+      .capture_default_str()
+      .between(0.1, 1e5);
   verb.add_flag("--timeline", flags.timeline, "What happened and when, before the table");
 }
 
 }  // namespace
 
-void add_simulate(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand(
+void add_simulate(Command app, int& status) {
+  Command verb = app.add_subcommand(
       "simulate", "Play a day in seconds: what scaling rules would cost and how users would fare");
   auto flags = std::make_shared<TideFlags>();
-  add_workload_flags(*verb, *flags);
-  add_home_flags(*verb, *flags);
-  add_rule_flags(*verb, *flags);
-  add_picking(*verb, status);
-  verb->callback([verb, flags, &status] {
-    if (verb->get_subcommands().empty()) status = run_tide(*flags);
+  add_workload_flags(verb, *flags);
+  add_home_flags(verb, *flags);
+  add_rule_flags(verb, *flags);
+  add_picking(verb, status);
+  verb.callback([verb, flags, &status] {
+    if (!verb.subcommand_chosen()) status = run_tide(*flags);
   });
 }
 

@@ -1,8 +1,5 @@
 // tidegate top: what nodes, pods and containers use, of those that metrics.k8s.io knows.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -129,15 +126,15 @@ int run_top(const Options& options) {
 
 }  // namespace
 
-void add_top(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("top", "Shows what nodes and pods use of CPU and memory");
+void add_top(Command app, int& status) {
+  Command verb = app.add_subcommand("top", "Shows what nodes and pods use of CPU and memory");
   auto options = std::make_shared<Options>();
-  verb->add_option("WHAT", options->what, "nodes or pods")->required();
-  verb->add_option("NAME", options->name, "Only this one");
-  add_server_flags(*verb, options->server, Namespaces::kOneOrAll);
-  verb->add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
-  verb->add_flag("--containers", options->containers, "Each container of the pods");
-  verb->callback([options, &status] { status = run_top(*options); });
+  verb.add_option("WHAT", options->what, "nodes or pods").required();
+  verb.add_option("NAME", options->name, "Only this one");
+  add_server_flags(verb, options->server, Namespaces::kOneOrAll);
+  verb.add_option("-l,--selector", options->selector, "Only those with these labels: a=b,c!=d");
+  verb.add_flag("--containers", options->containers, "Each container of the pods");
+  verb.callback([options, &status] { status = run_top(*options); });
 }
 
 }  // namespace tidegate::cli

@@ -4,9 +4,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -311,50 +308,51 @@ int run_up(const UpOptions& options) {
 
 }  // namespace
 
-void add_up(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand(
+void add_up(Command app, int& status) {
+  Command verb = app.add_subcommand(
       "up", "Run the embedded home: objects from files, pods as processes of this machine, the gateway");
   auto options = std::make_shared<UpOptions>();
-  verb->add_option("-f,--filename", options->files, "Manifest file or directory; applied when it changes")
-      ->check(CLI::ExistingPath);
-  verb->add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")
-      ->capture_default_str();
-  verb->add_option("--api-port", options->api_port, "Port of the API server; 0 takes a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  verb->add_option("--api-bind", options->api_bind, "Address of the API server")->capture_default_str();
-  verb->add_option(
+  verb.add_option("-f,--filename", options->files, "Manifest file or directory; applied when it changes")
+      .existing_path();
+  verb.add_option("--data", options->data, "Folder for the objects (tidegate.db), logs and volumes")
+      .capture_default_str();
+  verb.add_option("--api-port", options->api_port, "Port of the API server; 0 takes a free one")
+      .between(0, 65535)
+      .capture_default_str();
+  verb.add_option("--api-bind", options->api_bind, "Address of the API server").capture_default_str();
+  verb.add_option(
       "--engine", options->engine,
       "What answers for vLLM images: simulate, cpu or vllm; default: cpu where a --path leads to a model, "
       "else simulate");
-  verb->add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")
-      ->check(CLI::Range(0, 100'000))
-      ->capture_default_str();
-  verb->add_option("--cpu", options->machine.cpu, "CPUs the node offers; default: this machine's");
-  verb->add_option("--memory", options->machine.memory,
-                   "Memory the node offers, as 64Gi; default: this machine's");
-  verb->add_option("--image", options->images,
-                   "How an image runs: PATTERN=engine, PATTERN=host or PATTERN=skip");
-  verb->add_option("--claim", options->claims, "Folder behind a PersistentVolumeClaim: NAME=DIR");
-  verb->add_option("--path", options->paths,
-                   "Where a path of the engines' images is on this machine: /model=DIR");
-  verb->add_option("--storage", options->storage,
-                   "Folder behind a storageUri of InferenceServices: hf://Qwen/Qwen2.5-0.5B=DIR");
-  verb->add_option("--domain-template", options->serving.domain_template, "Hosts of InferenceServices")
-      ->capture_default_str();
-  verb->add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
-      ->capture_default_str();
-  verb->add_option("--pod-range", options->machine.pod_range, "Loopback addresses for pods")
-      ->capture_default_str();
-  verb->add_option("--gateway-workers", options->gateway.workers, "The same as --workers");
-  verb->add_option("--ready-file", options->ready_file,
-                   "Written when all pods are ready, removed at the end; default: ready in the data folder");
-  add_gateway_settings(*verb, options->gateway);
-  verb->callback([verb, options, &status] {
-    options->api_port_given = verb->count("--api-port") > 0;
-    if (verb->count("--bind") == 0) options->gateway.bind = host_addresses();
-    if (verb->count("--ingress-port") == 0) options->gateway.ingress_port = ingress_port(options->gateway.bind);
-    if (verb->count("--ingress-tls-port") == 0)
+  verb.add_option("--gpus", options->machine.gpus, "GPUs the home's node offers (modelled)")
+      .between(0, 100'000)
+      .capture_default_str();
+  verb.add_option("--cpu", options->machine.cpu, "CPUs the node offers; default: this machine's");
+  verb.add_option("--memory", options->machine.memory,
+                  "Memory the node offers, as 64Gi; default: this machine's");
+  verb.add_option("--image", options->images,
+                  "How an image runs: PATTERN=engine, PATTERN=host or PATTERN=skip");
+  verb.add_option("--claim", options->claims, "Folder behind a PersistentVolumeClaim: NAME=DIR");
+  verb.add_option("--path", options->paths,
+                  "Where a path of the engines' images is on this machine: /model=DIR");
+  verb.add_option("--storage", options->storage,
+                  "Folder behind a storageUri of InferenceServices: hf://Qwen/Qwen2.5-0.5B=DIR");
+  verb.add_option("--domain-template", options->serving.domain_template, "Hosts of InferenceServices")
+      .capture_default_str();
+  verb.add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
+      .capture_default_str();
+  verb.add_option("--pod-range", options->machine.pod_range, "Loopback addresses for pods")
+      .capture_default_str();
+  verb.add_option("--gateway-workers", options->gateway.workers, "The same as --workers");
+  verb.add_option("--ready-file", options->ready_file,
+                  "Written when all pods are ready, removed at the end; default: ready in the data folder");
+  add_gateway_settings(verb, options->gateway);
+  verb.callback([verb, options, &status] {
+    options->api_port_given = verb.count("--api-port") > 0;
+    if (verb.count("--bind") == 0) options->gateway.bind = host_addresses();
+    if (verb.count("--ingress-port") == 0)
+      options->gateway.ingress_port = ingress_port(options->gateway.bind);
+    if (verb.count("--ingress-tls-port") == 0)
       options->gateway.ingress_tls_port = ingress_tls_port(options->gateway.bind);
     status = run_up(*options);
   });

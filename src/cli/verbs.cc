@@ -2,7 +2,7 @@
 
 namespace tidegate::cli {
 
-void add_all(CLI::App& app, int& status) {
+void add_all(Command app, int& status) {
   add_up(app, status);
   add_gateway(app, status);
   add_api_server(app, status);

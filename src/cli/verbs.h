@@ -1,6 +1,6 @@
 // The verbs of the program, one file pair each: `tidegate up`, `tidegate check`, ...
 //
-// Every verb adds itself as a subcommand of the command line and, when the user chose it, runs inside CLI11's
+// Every verb adds itself as a subcommand of the command line and, when the user chose it, runs inside its
 // callback and leaves its exit status behind. A new verb is a file pair here, a declaration below and a line
 // in verbs.cc.
 //
@@ -12,9 +12,7 @@
 
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "cli/command.h"
 
 namespace tidegate::gateway {
 struct Config;
@@ -23,29 +21,29 @@ struct Config;
 namespace tidegate::cli {
 
 // Adds every verb to `app`. `status` must outlive the parse.
-void add_all(CLI::App& app, int& status);
+void add_all(Command app, int& status);
 
-void add_api_server(CLI::App& app, int& status);
-void add_apply(CLI::App& app, int& status);
-void add_bench(CLI::App& app, int& status);
-void add_check(CLI::App& app, int& status);
-void add_controller(CLI::App& app, int& status);
-void add_delete(CLI::App& app, int& status);
-void add_describe(CLI::App& app, int& status);
-void add_engine(CLI::App& app, int& status);
-void add_gateway(CLI::App& app, int& status);
-void add_get(CLI::App& app, int& status);
-void add_logs(CLI::App& app, int& status);
-void add_scale(CLI::App& app, int& status);
-void add_serve(CLI::App& app, int& status);
-void add_shim(CLI::App& app, int& status);
-void add_simulate(CLI::App& app, int& status);
-void add_top(CLI::App& app, int& status);
-void add_up(CLI::App& app, int& status);
-void add_version(CLI::App& app, int& status);
-void add_wait(CLI::App& app, int& status);
+void add_api_server(Command app, int& status);
+void add_apply(Command app, int& status);
+void add_bench(Command app, int& status);
+void add_check(Command app, int& status);
+void add_controller(Command app, int& status);
+void add_delete(Command app, int& status);
+void add_describe(Command app, int& status);
+void add_engine(Command app, int& status);
+void add_gateway(Command app, int& status);
+void add_get(Command app, int& status);
+void add_logs(Command app, int& status);
+void add_scale(Command app, int& status);
+void add_serve(Command app, int& status);
+void add_shim(Command app, int& status);
+void add_simulate(Command app, int& status);
+void add_top(Command app, int& status);
+void add_up(Command app, int& status);
+void add_version(Command app, int& status);
+void add_wait(Command app, int& status);
 
 // The gateway's settings as options of a verb, set into `config`, which must outlive the parse.
-void add_gateway_settings(CLI::App& verb, gateway::Config& config);
+void add_gateway_settings(Command verb, gateway::Config& config);
 
 }  // namespace tidegate::cli

@@ -1,13 +1,12 @@
-#include <CLI/App.hpp>
 #include <iostream>
 
 #include "cli/verbs.h"
 
 namespace tidegate::cli {
 
-void add_version(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("version", "Print the version");
-  verb->callback([&status] {
+void add_version(Command app, int& status) {
+  Command verb = app.add_subcommand("version", "Print the version");
+  verb.callback([&status] {
     std::cout << "tidegate " << TIDEGATE_VERSION << '\n';
     status = 0;
   });

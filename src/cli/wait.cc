@@ -1,8 +1,5 @@
 // tidegate wait: until objects are as they should be.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -34,9 +31,9 @@ struct Options {
 // What --for says.
 struct Goal {
   bool gone = false;
-  std::string condition;               // of this type
+  std::string condition;                   // of this type
   std::optional<resource::JsonPath> path;  // or what this finds
-  std::optional<std::string> value;    // is this; without: is there
+  std::optional<std::string> value;        // is this; without: is there
 
   // Without an object: it is not there.
   bool reached(const Json* object) const;
@@ -149,18 +146,18 @@ int run_wait(const Options& options) {
 
 }  // namespace
 
-void add_wait(CLI::App& app, int& status) {
-  CLI::App* verb = app.add_subcommand("wait", "Waits until objects are as they should be");
+void add_wait(Command app, int& status) {
+  Command verb = app.add_subcommand("wait", "Waits until objects are as they should be");
   auto options = std::make_shared<Options>();
-  verb->add_option("WHAT", options->words, "KIND NAME..., KIND/NAME..., KIND with -l or --all")->required();
-  add_server_flags(*verb, options->server, Namespaces::kOne);
-  verb->add_option("--for", options->goal, "condition=TYPE[=STATUS], delete, jsonpath={.FIELD}[=VALUE]")
-      ->required();
-  verb->add_option("-l,--selector", options->selector, "Those with these labels: a=b,c!=d");
-  verb->add_flag("--all", options->all, "All of the kind in the namespace");
-  verb->add_option("--timeout", options->timeout, "How long at most, for all of them: 30s, 5m")
-      ->capture_default_str();
-  verb->callback([options, &status] { status = run_wait(*options); });
+  verb.add_option("WHAT", options->words, "KIND NAME..., KIND/NAME..., KIND with -l or --all").required();
+  add_server_flags(verb, options->server, Namespaces::kOne);
+  verb.add_option("--for", options->goal, "condition=TYPE[=STATUS], delete, jsonpath={.FIELD}[=VALUE]")
+      .required();
+  verb.add_option("-l,--selector", options->selector, "Those with these labels: a=b,c!=d");
+  verb.add_flag("--all", options->all, "All of the kind in the namespace");
+  verb.add_option("--timeout", options->timeout, "How long at most, for all of them: 30s, 5m")
+      .capture_default_str();
+  verb.callback([options, &status] { status = run_wait(*options); });
 }
 
 }  // namespace tidegate::cli
