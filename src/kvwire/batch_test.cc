@@ -91,6 +91,62 @@ std::string newer_form() {
   return bytes;
 }
 
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  int half = -1;
+  for (const char digit : hex) {
+    if (digit == ' ') continue;
+    const int value = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+    if (half >= 0) bytes += static_cast<char>(half << 4 | value);
+    half = half >= 0 ? -1 : value;
+  }
+  return bytes;
+}
+
+// Byte by byte as vLLM's structs lie on the wire: tagged arrays in the order of their members, what is left
+// at its default at the end left out.
+TEST(Batch, VllmsOwnBytesAreRead) {
+  const std::string hex =
+      "93 cb 41da9a3b00000000"        // [ts 1785261056.0,
+      "94"                            // four events
+      "9a ab 426c6f636b53746f726564"  // BlockStored
+      "92 c420 000102030405060708090a0b0c0d0e0f1011121314151617 0000000000000007"
+      "c420 202122232425262728292a2b2c2d2e2f3031323334353637 ffffffffffffffff"
+      "c0"                                                 // no parent
+      "94 01 cc80 cd0100 ce00010000"                       // tokens 1, 128, 256, 65536
+      "02 01 a3 475055"                                    // block size 2, lora_id 1, GPU
+      "a3 73716c"                                          // lora_name sql
+      "92 91 a3 73716c 91 a3 73716c"                       // extra_keys
+      "00"                                                 // group_idx
+      "98 ab 426c6f636b53746f726564"                       // BlockStored of an older engine
+      "91 d3 fffffffffffffffe"                             // a signed hash, -2
+      "cf ffffffffffffffff"                                // its parent
+      "92 05 06 02 c0 c0 c0"                               // tokens, size, no lora, no medium, no name
+      "94 ac 426c6f636b52656d6f766564 91 07 a3 475055 01"  // BlockRemoved of group 1
+      "91 b0 416c6c426c6f636b73436c6561726564"             // AllBlocksCleared
+      "c0";                                                // no rank]
+  const Result<Batch> read = decode(from_hex(hex));
+  ASSERT_TRUE(read) << describe(read.error());
+  EXPECT_EQ(read->time, 1785261056.0);
+  ASSERT_EQ(read->events.size(), 4U);
+  const auto& adapter = std::get<BlockStored>(read->events[0]);
+  EXPECT_EQ(adapter.hashes, (std::vector<std::uint64_t>{7, 0xFFFF'FFFF'FFFF'FFFF}));
+  EXPECT_FALSE(adapter.parent);
+  EXPECT_EQ(adapter.tokens, (std::vector<std::uint32_t>{1, 128, 256, 65'536}));
+  EXPECT_EQ(adapter.lora_id, 1);
+  EXPECT_EQ(adapter.lora_name, "sql");
+  EXPECT_EQ(adapter.plain, 2U);
+  const auto& older = std::get<BlockStored>(read->events[1]);
+  EXPECT_EQ(older.hashes, std::vector<std::uint64_t>{0xFFFF'FFFF'FFFF'FFFE});
+  EXPECT_EQ(older.parent, 0xFFFF'FFFF'FFFF'FFFF);
+  EXPECT_FALSE(older.lora_id);
+  EXPECT_EQ(older.plain, 1U);
+  const auto& removed = std::get<BlockRemoved>(read->events[2]);
+  EXPECT_EQ(removed.hashes, std::vector<std::uint64_t>{7});
+  EXPECT_EQ(removed.group, 1U);
+  EXPECT_TRUE(std::holds_alternative<AllBlocksCleared>(read->events[3]));
+}
+
 TEST(Batch, TheNewerFormIsReadByNames) {
   const Result<Batch> read = decode(newer_form());
   ASSERT_TRUE(read) << describe(read.error());

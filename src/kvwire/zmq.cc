@@ -15,9 +15,13 @@ namespace {
 
 constexpr std::size_t kFramesMax = 8;
 
+// Of one context; the library's own limit is 1023.
+constexpr int kSocketsMax = 20'000;
+
 struct Library {
   decltype(&zmq_ctx_new) ctx_new = nullptr;
   decltype(&zmq_ctx_term) ctx_term = nullptr;
+  decltype(&zmq_ctx_set) ctx_set = nullptr;
   decltype(&zmq_socket) socket = nullptr;
   decltype(&zmq_close) close = nullptr;
   decltype(&zmq_setsockopt) setsockopt = nullptr;
@@ -48,6 +52,7 @@ Library load_library() {
   };
   find(library.ctx_new, "zmq_ctx_new");
   find(library.ctx_term, "zmq_ctx_term");
+  find(library.ctx_set, "zmq_ctx_set");
   find(library.socket, "zmq_socket");
   find(library.close, "zmq_close");
   find(library.setsockopt, "zmq_setsockopt");
@@ -96,6 +101,7 @@ Result<std::shared_ptr<Context>> Context::make() {
     return fail(Code::kUnavailable, "KV events need libzmq.so.5, which is not here; install libzmq5");
   void* const raw = lib().ctx_new();
   if (raw == nullptr) return fail(Code::kInternal, "ZeroMQ does not start: " + last_error());
+  lib().ctx_set(raw, ZMQ_MAX_SOCKETS, kSocketsMax);
   return std::shared_ptr<Context>(new Context(raw));
 }
 

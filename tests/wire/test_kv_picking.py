@@ -1,9 +1,12 @@
 """A gateway that hears what engines hold: it goes by that, not by where it sent things."""
 
 import json
+import pathlib
+import random
+import subprocess
 import tempfile
 
-from harness import WireTest, eventually, manifests, post_bytes, settings
+from harness import WireTest, eventually, manifests, needs, post_bytes, settings
 from harness.client import Connection
 from harness.process import Process, free_port
 
@@ -11,8 +14,45 @@ ENGINE_FLAGS = ["--simulate=instant", "--served-model-name", "base", "--enable-l
                 "--lora-modules", "sql=sql", "tweet=tweet", "--max-model-len", "4096"]
 
 
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "lora-canary"
+
+
 def text(number, size=3000):
     return f"{number:05d} goes out with the tide. " * (size // 28)
+
+
+# Publishes with ZeroMQ's and MessagePack's own packages as vLLM does, one block a batch: "say" aloud, "lose" to nobody,
+# "clear" its cache. Answers replays all the while.
+PUBLISHER = """
+import msgpack, os, sys, time, zmq
+context = zmq.Context()
+publish, replay = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
+publish.bind(sys.argv[1])
+replay.bind(sys.argv[2])
+kept, blocks = [], 0
+poller = zmq.Poller()
+poller.register(replay, zmq.POLLIN)
+poller.register(0, zmq.POLLIN)
+while True:
+    for ready, _ in poller.poll():
+        if ready is replay:
+            client, _, start = replay.recv_multipart()
+            for number in range(int.from_bytes(start, "big"), len(kept)):
+                replay.send_multipart([client, b"", number.to_bytes(8, "big"), kept[number]])
+            replay.send_multipart([client, b"", b"\\xff" * 8, b""])
+            continue
+        lines = os.read(0, 65536).decode().split()
+        if not lines:
+            sys.exit()
+        for line in lines:
+            event = ["AllBlocksCleared"]
+            if line != "clear":
+                event = ["BlockStored", [blocks], None, [blocks, 1, 2, 3], 4, None, "GPU", None]
+                blocks += 1
+            kept.append(msgpack.packb([time.time(), [event]]))
+            if line != "lose":
+                publish.send_multipart([b"", (len(kept) - 1).to_bytes(8, "big"), kept[-1]])
+"""
 
 
 class Engine:
@@ -77,8 +117,12 @@ class KvPicking(WireTest):
 
     def ask(self, prompt, model="base", **more):
         """Where it went."""
+        return self.went(lambda: self.door.post("/v1/completions",
+                                                json.dumps({"model": model, "prompt": prompt, "max_tokens": 1, **more})))
+
+    def went(self, post):
         before = [engine.metric("vllm:request_success_total") for engine in self.behind]
-        answer = self.door.post("/v1/completions", json.dumps({"model": model, "prompt": prompt, "max_tokens": 1, **more}))
+        answer = post()
         self.assertEqual(answer.status, 200, answer.body)
         after = []
         def counted():
@@ -143,6 +187,24 @@ class KvPicking(WireTest):
         for _ in range(3):
             self.assertIs(self.ask(text(1)), large)
 
+    def test_chats_are_known_by_their_tokens_too(self):
+        self.start(Engine(self), Engine(self))
+        one, other = self.behind
+        eventually(self.whole, "streams that are known whole")
+        for number in range(4):
+            holder = self.behind[number % 2]
+            body = json.dumps({"model": "base", "max_tokens": 1, "messages": [{"role": "system", "content": text(number)},
+                                                                             {"role": "user", "content": "And now?"}]})
+            learnt = self.door.metric("tidegate_kv_tokenized_total", what="learnt")
+            self.assertEqual(self.door.post("/v1/chat/completions", body).status, 200)
+            eventually(lambda: self.door.metric("tidegate_kv_tokenized_total", what="learnt") > learnt, "tokens that are learnt")
+            self.forget_all()
+            self.assertEqual(holder.ask(post_bytes("/v1/chat/completions", body)).status, 200)
+            eventually(lambda: self.row(holder)["kvBlocks"] > 20, "blocks that are told")
+            told = self.door.metric("tidegate_prefix_lookups_total", source="told")
+            self.assertIs(self.went(lambda: self.door.post("/v1/chat/completions", body)), holder)
+            self.assertEqual(self.door.metric("tidegate_prefix_lookups_total", source="told"), told + 1)
+
     def test_an_adapters_blocks_are_its_own(self):
         self.start(Engine(self), Engine(self))
         one, other = self.behind
@@ -188,3 +250,71 @@ class KvPicking(WireTest):
         self.door.write("pool.yaml", manifests.pool([other], annotations={"tidegate.dev/kv-events-port": f"{other.port}={other.publish}"}))
         eventually(lambda: one.address not in self.rows(), "a pool without it")
         eventually(lambda: self.door.metric("tidegate_kv_index_blocks") == 0, "an index without its blocks")
+
+
+class KvStreams(WireTest):
+    @needs(settings.VENV_PYTHON, "no pyzmq under build/venv; tools/install test gets it")
+    def test_what_got_lost_on_the_way_is_asked_for_again(self):
+        engine, publish, replay = self.engine(), free_port(), free_port()
+        publisher = subprocess.Popen([settings.VENV_PYTHON, "-c", PUBLISHER, f"tcp://*:{publish}", f"tcp://*:{replay}"],
+                                     stdin=subprocess.PIPE, text=True)
+        self.addCleanup(publisher.wait)
+        self.addCleanup(publisher.stdin.close)
+        door = self.gateway(manifests.canary([engine], {"sql": 1}, annotations={
+            "tidegate.dev/kv-events-port": str(publish), "tidegate.dev/kv-events-replay-port": str(replay)}))
+        said = 0
+
+        def tell(what):
+            nonlocal said
+            publisher.stdin.write(what + "\n")
+            publisher.stdin.flush()
+            said += 1
+
+        def row():
+            return json.loads(door.stats("/endpoints").body)[0]
+
+        eventually(lambda: row().get("kvEvents") == "whole", "a stream that is known whole")
+        def live():
+            tell("say")
+            return door.metric("tidegate_kv_streams_total", what="batch") == said
+        eventually(live, "a subscription that has arrived", every=0.1)
+        gaps = door.metric("tidegate_kv_streams_total", what="gap")
+        for what in ("lose", "lose", "say"):
+            tell(what)
+        eventually(lambda: row()["kvBlocks"] == said, "all blocks, those that got lost too")
+        self.assertEqual(row()["kvEvents"], "whole")
+        self.assertEqual(door.metric("tidegate_kv_streams_total", what="gap"), gaps + 1)
+        self.assertEqual(door.metric("tidegate_kv_streams_total", what="lost"), 0)
+        tell("clear")
+        eventually(lambda: row()["kvBlocks"] == 0, "a cache that was cleared")
+
+
+class KvPickingAtHome(WireTest):
+    def test_pods_of_this_machine_are_followed(self):
+        """The canary's pods, told to publish at one port each, as on a cluster."""
+        port, stats = free_port(), free_port()
+        files = pathlib.Path(self.folder) / "manifests"
+        files.mkdir()
+        events = json.dumps({"enable_kv_cache_events": True, "publisher": "zmq", "endpoint": "tcp://*:5557", "replay_endpoint": "tcp://*:5657"})
+        for source in EXAMPLE.glob("*.yaml"):
+            content = source.read_text().replace("number: 8080", f"number: {port}")
+            content = content.replace('            - "--enable-lora"\n', f"            - \"--enable-lora\"\n            - \"--kv-events-config\"\n            - '{events}'\n")
+            if source.name == "3-pool.yaml":
+                content = content.replace("  name: vllm-llama2-7b-pool\nspec:", "  name: vllm-llama2-7b-pool\n  annotations:\n"
+                                          '    tidegate.dev/kv-events-port: "5557"\n    tidegate.dev/kv-events-replay-port: "5657"\nspec:')
+            (files / source.name).write_text(content)
+        up = self.own(Process([settings.BINARY, "up", "-f", files, "--data", f"{self.folder}/data", "--api-port", "0", "--stats-port", stats,
+                               "--engine", "simulate", "--pod-range", f"127.{random.randint(80, 126)}.{random.randint(0, 255)}.0/24"],
+                              self.folder, "up"))
+        def rows():
+            self.assertTrue(up.alive(), up.log()[-3000:])
+            try:
+                with Connection("127.0.0.1", stats) as client:
+                    return json.loads(client.ask(b"GET /endpoints HTTP/1.1\r\nHost: a\r\n\r\n").body)
+            except OSError:
+                return []
+        eventually(lambda: [row.get("kvEvents") for row in rows()] == ["whole"] * 3, "three streams that are known whole", seconds=60)
+        with Connection("127.0.0.1", port) as client:
+            answer = client.ask(post_bytes("/v1/completions", json.dumps({"model": "lora-request", "prompt": text(1), "max_tokens": 1})))
+        self.assertEqual(answer.status, 200, answer.body)
+        eventually(lambda: sum(row["kvBlocks"] for row in rows()) > 20, "blocks that are told")

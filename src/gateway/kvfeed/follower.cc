@@ -25,6 +25,7 @@ constexpr Duration kLook = std::chrono::milliseconds(200);
 constexpr Duration kSilence = std::chrono::seconds(5);
 constexpr Duration kPatience = std::chrono::seconds(5);
 constexpr Duration kPauseMax = std::chrono::seconds(60);
+constexpr std::size_t kAskedAtOnce = 64;      // engines that are asked for a replay
 constexpr std::size_t kMessagesAtOnce = 256;  // of one source, before the next has its turn
 
 // Asking so many sockets what they have costs as much as some messages: let some come together.
@@ -71,13 +72,17 @@ class Follower::Thread {
     if (!context_ && !wanted.empty()) {
       auto made = kvwire::Context::make();
       if (!made) {
-        log::error("kvfeed", "KV events cannot be followed", {{"why", made.error().message}});
+        if (std::exchange(why_not_, made.error().message) != made.error().message)
+          log::error("kvfeed", "KV events cannot be followed", {{"why", why_not_}});
         return false;
       }
       context_ = *std::move(made);
     }
-    followed_.remove_if(
-        [&](const Followed& one) { return std::ranges::find(wanted, one.source) == wanted.end(); });
+    for (auto one = followed_.begin(); one != followed_.end();) {
+      const bool stays = std::ranges::find(wanted, one->source) != wanted.end();
+      if (!stays) end_replay(*one);
+      one = stays ? std::next(one) : followed_.erase(one);
+    }
     bool all = true;
     for (const Source& source : wanted) {
       const auto same = [&](const Followed& one) { return one.source == source; };
@@ -90,9 +95,11 @@ class Follower::Thread {
   void turn(int wake_fd) {
     wait(wake_fd);
     const TimePoint now = std::chrono::steady_clock::now();
+    std::size_t place = 0;  // of its sockets among those that were waited for
     for (Followed& one : followed_) {
-      hear(one, now);
-      hear_replay(one, now);
+      const bool asks = one.replay.has_value();
+      if (is_readable(place++)) hear(one, now);
+      if (asks) hear_replay(one, is_readable(place++), now);
       look_after(one, now);
     }
   }
@@ -107,8 +114,8 @@ class Follower::Thread {
   bool begin(const Source& source) {
     auto socket = kvwire::Socket::make(context_, kvwire::Socket::Type::kSubscribe, kSocket);
     if (!socket) {
-      log::error("kvfeed", "no socket for KV events",
-                 {{"endpoint", source.name}, {"why", socket.error().message}});
+      if (std::exchange(why_not_, socket.error().message) != socket.error().message)
+        log::error("kvfeed", "no socket for KV events", {{"endpoint", source.name}, {"why", why_not_}});
       return false;
     }
     socket->subscribe("");
@@ -138,6 +145,8 @@ class Follower::Thread {
     kvwire::poll(sockets_, wake_fd, kLook, readable_);
   }
 
+  bool is_readable(std::size_t place) const { return place < readable_.size() && readable_[place]; }
+
   void hear(Followed& one, TimePoint now) {
     for (std::size_t i = 0; i < kMessagesAtOnce && one.socket.receive(frames_); ++i) {
       const auto number = frames_.size() == 3 ? kvwire::sequence_of(frames_[1]) : std::nullopt;
@@ -150,8 +159,8 @@ class Follower::Thread {
     }
   }
 
-  void hear_replay(Followed& one, TimePoint now) {
-    while (one.replay && one.replay->receive(frames_)) {
+  void hear_replay(Followed& one, bool readable, TimePoint now) {
+    while (readable && one.replay && one.replay->receive(frames_)) {
       const auto number = frames_.size() == 3 ? kvwire::sequence_of(frames_[1]) : std::nullopt;
       if (!number) continue;
       if (*number != kvwire::kReplayEnd) {
@@ -159,17 +168,22 @@ class Follower::Thread {
         one.answer_by = now + kPatience;
         continue;
       }
-      one.replay.reset();
+      end_replay(one);
       one.stream.replay_ends();
       one.heard_at = now;
       one.pause = kPatience;
     }
     if (!one.replay || now < one.answer_by) return;
-    one.replay.reset();
+    end_replay(one);
     one.stream.replay_fails();
     one.heard_at = now;
     one.ask_at = now + one.pause;
     one.pause = std::min(one.pause * 2, kPauseMax);
+  }
+
+  void end_replay(Followed& one) {
+    if (one.replay) --asked_;
+    one.replay.reset();
   }
 
   void look_after(Followed& one, TimePoint now) {
@@ -180,7 +194,7 @@ class Follower::Thread {
       one.stream.check();
     }
     const auto from = one.stream.missing();
-    if (!from || now < one.ask_at) return;
+    if (!from || now < one.ask_at || asked_ >= kAskedAtOnce) return;
     auto socket = kvwire::Socket::make(context_, kvwire::Socket::Type::kDealer, kReplaySocket);
     const std::string number = kvwire::sequence_frame(*from);
     const std::array<std::string_view, 2> question = {"", number};
@@ -188,6 +202,7 @@ class Follower::Thread {
     one.answer_by = now + kPatience;
     if (socket && socket->connect(one.source.replay) && socket->send(question)) {
       one.replay = *std::move(socket);
+      ++asked_;
     } else {
       one.stream.replay_fails();
       one.ask_at = now + kPauseMax;
@@ -195,8 +210,10 @@ class Follower::Thread {
   }
 
   Follower& follower_;
+  std::string why_not_;                       // told last
   std::shared_ptr<kvwire::Context> context_;  // outlives the sockets
   std::list<Followed> followed_;
+  std::size_t asked_ = 0;  // that have not answered yet
   std::vector<const kvwire::Socket*> sockets_;
   std::vector<bool> readable_;
   std::vector<std::string> frames_;

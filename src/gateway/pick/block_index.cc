@@ -113,13 +113,13 @@ void BlockIndex::match(TokenPoints& points, TimePoint now, PrefixMatch& match) c
   }
 }
 
-void BlockIndex::expect(const TokenPoints& points, PrefixId id, TimePoint now) {
+void BlockIndex::expect(const TokenPoints& points, const PrefixMatch& match, PrefixId id, TimePoint now) {
   if (id >= kEndpointsMax) return;
   const std::uint16_t time = time_of(now);
   time_.store(time, std::memory_order_relaxed);
   const auto valid = [this, time](const Holder& holder) { return counts(holder, time); };
   const std::uint16_t epoch = expected_epoch(id, time);
-  for (std::size_t point = 0; point < points.size(); ++point) {
+  for (std::size_t point = match.blocks(id); point < points.size(); ++point) {
     std::uint16_t before = 0;
     Shard& shard = shards_[points.key(point) >> 58];
     const std::lock_guard lock(shard.lock());

@@ -4,7 +4,7 @@
 //   index.store(id, key);  index.remove(id, key);      // an engine said so; keys are a TokenChain's
 //   index.set_trust(id, Trust::kWhole);
 //   index.match(points, now, match);                   // who holds how many of the points
-//   index.expect(points, id, now);                     // the prompt was sent there and will soon be held
+//   index.expect(points, match, id, now);              // the prompt was sent there and will soon be held
 //   held_bytes(...)                                    // its word and the guess of PrefixIndex in one
 //
 // What was sent somewhere counts as held for ten seconds, until the engine says so itself: prompts that come
@@ -58,7 +58,8 @@ class BlockIndex {
   }
   // Counts for each endpoint the points it holds from the first on; confirms those that somebody holds.
   void match(TokenPoints& points, TimePoint now, PrefixMatch& match) const;
-  void expect(const TokenPoints& points, PrefixId id, TimePoint now);
+  // `match` is what was found for the points: those that it holds already stay as they are.
+  void expect(const TokenPoints& points, const PrefixMatch& match, PrefixId id, TimePoint now);
 
   // For metrics and tests.
   std::size_t blocks() const { return held_.load(std::memory_order_relaxed); }

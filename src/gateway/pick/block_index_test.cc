@@ -31,6 +31,12 @@ std::size_t held(const BlockIndex& index, PrefixId id, TokenPoints points, TimeP
   return match.blocks(id);
 }
 
+void expect(BlockIndex& index, TokenPoints points, PrefixId id) {
+  PrefixMatch match;
+  index.match(points, kNow, match);
+  index.expect(points, match, id, kNow);
+}
+
 TEST(HeldBytes, TheEnginesWordGoesBeforeTheGuessAsFarAsItReaches) {
   EXPECT_EQ(held_bytes(5000, 0, 4000, Trust::kNone), 5000U);
   EXPECT_EQ(held_bytes(5000, 0, 0, Trust::kWhole), 5000U);        // its tokens are not known
@@ -70,7 +76,7 @@ TEST(BlockIndex, WhatWasSentThereCountsForAWhile) {
   BlockIndex index;
   index.set_trust(1, Trust::kWhole);
   const TokenPoints points = points_of(1, 4);
-  index.expect(points, 1, kNow);
+  expect(index, points, 1);
   EXPECT_EQ(held(index, 1, points, kNow + 9s), 4U);
   EXPECT_EQ(held(index, 1, points, kNow + 12s), 0U);
   TokenPoints seen = points;
@@ -80,12 +86,12 @@ TEST(BlockIndex, WhatWasSentThereCountsForAWhile) {
   // The engine tells of two, and later that one of them is gone.
   ASSERT_TRUE(index.store(1, key_of(1, 0)));
   ASSERT_TRUE(index.store(1, key_of(1, 1)));
-  index.expect(points, 1, kNow);
+  expect(index, points, 1);
   EXPECT_EQ(held(index, 1, points, kNow + 12s), 2U);
   index.remove(1, key_of(1, 1));
   EXPECT_EQ(held(index, 1, points, kNow), 1U);
   // Its cache was cleared: what was expected of it too.
-  index.expect(points, 1, kNow);
+  expect(index, points, 1);
   EXPECT_EQ(held(index, 1, points, kNow), 4U);
   index.clear(1, 1);
   EXPECT_EQ(held(index, 1, points, kNow), 0U);
@@ -99,7 +105,7 @@ TEST(BlockIndex, MemoryStaysWithinItsBound) {
   EXPECT_LE(index.blocks(), 64U * 256);
   EXPECT_EQ(refused + index.blocks(), 100'000U);
   EXPECT_LE(index.memory_bytes(), std::size_t{64} * 512 * 64);
-  for (std::uint64_t i = 0; i < 100'000; ++i) index.expect(points_of(i, 3), 2, kNow);
+  for (std::uint64_t i = 0; i < 100'000; ++i) expect(index, points_of(i, 3), 2);
   EXPECT_LE(index.memory_bytes(), std::size_t{64} * 512 * 64);
   index.clear(1, index.blocks());
   EXPECT_TRUE(index.store(1, key_of(8, 1)));
@@ -145,7 +151,7 @@ TEST(BlockIndex, OneWritesWhileOthersRead) {
         TokenPoints points = points_of(random.below(50), 8);
         index.match(points, kNow, match);
         ASSERT_LE(match.blocks(1), 8U);
-        index.expect(points, 2, kNow);
+        index.expect(points, match, 2, kNow);
       }
     });
   }

@@ -39,7 +39,7 @@ class PromptLookup {
   // The prompt of the last ask() is sent there.
   void sent_to(PrefixId id) {
     index_.insert(keys_, id);
-    if (points_.size() > 0) blocks_->expect(points_, id, now_);
+    if (points_.size() > 0) blocks_->expect(points_, told_, id, now_);
   }
 
   // The same for a session that the client names itself: a prompt of one block.
