@@ -286,8 +286,12 @@ std::vector<Field> make_fields() {
             "picker: places in prompts whose tokens are remembered, 24 bytes each, for pools with KV events",
             std::size_t{256}, [](Config& c) -> auto& { return c.kv_places_max; }),
       count("--kv-tokenize-bytes", "bytes",
-            "picker: prompts that engines are asked to tokenize, per second, for pools with KV events; 0 asks none",
+            "picker: prompts that engines are asked to tokenize, per second and engine; 0 asks none",
             std::uint64_t{0}, [](Config& c) -> auto& { return c.kv_tokenize_bytes; }),
+      duration(
+          "--kv-tokenize-wait",
+          "picker: how long a request waits for its own prompt's tokens before it is placed; 0: not at all",
+          [](Config& c) -> auto& { return c.kv_tokenize_wait; }),
   };
 }
 

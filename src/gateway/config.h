@@ -49,7 +49,8 @@ struct Config {
   std::size_t prefix_blocks_max = std::size_t{1} << 20;
   std::size_t kv_blocks_max = std::size_t{1} << 21;
   std::size_t kv_places_max = std::size_t{1} << 20;
-  std::uint64_t kv_tokenize_bytes = std::uint64_t{1} << 20;  // per second; 0: none
+  std::uint64_t kv_tokenize_bytes = std::uint64_t{1} << 20;  // per second and engine; 0: none
+  Duration kv_tokenize_wait{0};                              // of a request, for its own prompt's tokens
   admit::Limits admit;
 
   // Requests that wait, per pool and over all workers: held for a first endpoint, queued for room.

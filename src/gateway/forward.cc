@@ -373,6 +373,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   const pick::AdapterId adapter = needs_slot ? pick::adapter_id(model) : pick::kNoAdapter;
   Tried tried;
   bool waited = false;
+  bool learns = tools.config.kv_tokenize_wait > Duration::zero();
   bool held_back = false;  // nothing was sent, and the pool's next endpoint may be waited for
   Error last;
   while (true) {
@@ -395,6 +396,12 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
       tried = {};  // what was left has gone away while it was asked: wait for the next
       waited = held_back = false;
       continue;
+    }
+    if (learns && prompt.looked_up && tried.count == 0) {
+      learns = false;
+      const bool paused = co_await learn_first(walk, *live);
+      if (walk.client_gone) co_return fail(Code::kCancelled, "the client left");
+      if (paused) continue;
     }
     settle(walk, prompt, *live);
     walk.endpoint = live->address_text();

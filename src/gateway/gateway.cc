@@ -228,7 +228,9 @@ void Gateway::State::compile_now() {
   waiting = waiting_of(*snapshot, waiting, workers.size());
   const std::vector<fleet::Wanted> wanted = wanted_by(*snapshot, endpoint_clients);
   fleet.set(wanted);
-  follower.set(told_by(*snapshot, fleet, config.pick));
+  std::vector<kvfeed::Source> told = told_by(*snapshot, fleet, config.pick);
+  asker.set_engines(told.size());
+  follower.set(std::move(told));
   tls = tls_servers.apply(*snapshot);
   publish();
   report(listeners.apply(*snapshot));

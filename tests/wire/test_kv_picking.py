@@ -187,6 +187,17 @@ class KvPicking(WireTest):
         for _ in range(3):
             self.assertIs(self.ask(text(1)), large)
 
+    def test_a_request_that_waits_for_its_tokens_finds_its_engine_at_once(self):
+        """As a gateway that has just come: it has sent nothing anywhere, and asks which tokens these are before it places them."""
+        one, other = Engine(self), Engine(self)
+        for number in range(8):
+            (one if number % 2 else other).complete(text(number))
+        self.start(one, other, extra=["--kv-tokenize-wait", "5s"])
+        eventually(self.whole, "streams that are known whole")
+        for number in range(8):
+            self.assertIs(self.ask(text(number) + "and on"), one if number % 2 else other, number)
+        self.assertEqual(self.door.metric("tidegate_prefix_lookups_total", source="told"), 8)
+
     def test_chats_are_known_by_their_tokens_too(self):
         self.start(Engine(self), Engine(self))
         one, other = self.behind

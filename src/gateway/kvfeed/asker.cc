@@ -8,7 +8,7 @@
 namespace tidegate::kvfeed {
 namespace {
 
-constexpr int kUnderWayMax = 8;
+constexpr int kUnderWayMax = 64;
 constexpr Duration kAgain = std::chrono::seconds(10);
 constexpr Duration kPatience = std::chrono::seconds(5);
 constexpr std::size_t kAnswerBytesMax = std::size_t{16} * 1024 * 1024;
@@ -70,12 +70,17 @@ net::Task<void> Asker::stop() {
 net::Task<void> Asker::carry(std::shared_ptr<Question> question) {
   const Result<std::string> answer = co_await exchange(*question);
   under_way_.fetch_sub(1, std::memory_order_relaxed);
+  learn(*question, answer);
+  if (question->answered) question->answered();
+}
+
+void Asker::learn(const Question& question, const Result<std::string>& answer) {
   const auto tokens = answer ? read_tokens(*answer) : tl::unexpected(answer.error());
   if (!tokens || tokens->empty()) {
     failed_.fetch_add(1, std::memory_order_relaxed);
-    co_return;
+    return;
   }
-  map_.learn(question->keys, *tokens, question->adapter, question->stride);
+  map_.learn(question.keys, *tokens, question.adapter, question.stride);
   learnt_.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -6,7 +6,7 @@
 // what it needs and passes over the rest. What an engine refuses or answers too late is not learnt; the same
 // prompt is not asked for again within ten seconds.
 //
-// Bounds: a budget of bytes a second, eight questions under way, answers of 16 MiB in five seconds.
+// Bounds: a budget of bytes a second, 64 questions under way, answers of 16 MiB in five seconds.
 //
 // Thread: may_ask() and ask() any; the rest the loop's.
 
@@ -15,6 +15,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,8 +39,9 @@ struct Question {
   upstream::SecuredPtr secured;
   std::string body;
   pick::PromptKeys keys;
-  std::string adapter;        // empty: the base model
-  std::uint32_t stride = 16;  // the engine's block size
+  std::string adapter;                       // empty: the base model
+  std::uint32_t stride = 16;                 // the engine's block size
+  std::function<void()> answered = nullptr;  // called on the loop when all is done, whatever came of it
 };
 
 // The numbers of "tokens" in an answer. Errors: kInvalid.
@@ -47,8 +49,11 @@ Result<std::vector<std::uint32_t>> read_tokens(std::string_view answer);
 
 class Asker {
  public:
-  // References outlive the asker. `bytes_per_second` 0: nothing is ever asked.
+  // References outlive the asker. `bytes_per_second`, of each engine; 0: nothing is ever asked.
   Asker(net::Loop& loop, pick::TokenMap& map, std::uint64_t bytes_per_second);
+
+  // How many there are to share the work.
+  void set_engines(std::size_t engines) { budget_.set_engines(engines); }
 
   // `key` stands for what would be learnt.
   bool may_ask(std::uint64_t key, std::uint64_t bytes, bool seen_before, TimePoint now);
@@ -66,6 +71,7 @@ class Asker {
     TimePoint at{};
   };
   net::Task<void> carry(std::shared_ptr<Question> question);
+  void learn(const Question& question, const Result<std::string>& answer);
   net::Task<Result<std::string>> exchange(Question& question);
   net::Task<Result<std::string>> converse(upstream::Connection& connection, std::string& request);
 

@@ -40,6 +40,11 @@ TEST(Budget, WhatIsSpentComesBack) {
   int questions = 0;
   for (int i = 0; i < 100'000; ++i, now += 1ms) questions += budget.spend(100, true, now) ? 1 : 0;
   EXPECT_NEAR(questions, 100 * 1'000'000 / 32'768, 70);  // short ones cost as much as 32 KiB
+  Budget four(1'000'000);
+  four.set_engines(4);
+  questions = 0;
+  while (four.spend(1'000'000, true, now)) ++questions;
+  EXPECT_EQ(questions, 9);
   Budget none(0);
   EXPECT_FALSE(none.spend(1, true, now));
 }
