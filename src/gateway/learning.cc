@@ -77,7 +77,7 @@ net::Task<bool> learn_first(Walk& walk, const fleet::Live& live) {
   const std::weak_ptr<net::Alarm> waiting = alarm;
   std::function<void()> answered = [&loop, waiting] {
     loop.post([waiting] {
-      if (const auto alarm = waiting.lock()) alarm->cancel();
+      if (const auto still = waiting.lock()) still->cancel();
     });
   };
   if (!ask(walk, live, std::move(answered))) co_return false;
