@@ -280,7 +280,7 @@ std::vector<Field> make_fields() {
             "picker: prompt blocks remembered over all endpoints, some 30 bytes of memory each",
             std::size_t{64}, [](Config& c) -> auto& { return c.prefix_blocks_max; }),
       count("--kv-blocks-max", "count",
-            "picker: blocks that engines tell they hold, remembered over all endpoints, some 70 bytes each",
+            "picker: blocks that engines tell they hold, remembered over all endpoints, some 80 bytes each",
             std::size_t{64}, [](Config& c) -> auto& { return c.kv_blocks_max; }),
       count("--kv-places-max", "count",
             "picker: places in prompts whose tokens are remembered, 24 bytes each, for pools with KV events",
