@@ -82,7 +82,7 @@ if [ $sanitize = yes ]; then
   tools/install sanitize || broken "install sanitize"
   # A report of a sanitizer ends the process with a status of its own, so no test can pass over it.
   export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1
+  export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1:ignore_noninstrumented_modules=1
   for preset in asan tsan; do
     build $preset && unit $preset && wire $preset
   done

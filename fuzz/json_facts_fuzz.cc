@@ -52,7 +52,7 @@ void check_body(std::string_view body) {
   const json document = parsed(text);
   if (!facts) return;
   for (const Range& range : {facts->model_token, facts->stream_options, facts->include_usage_token,
-                             facts->continuous_usage_token, facts->prompt}) {
+                             facts->continuous_usage_token, facts->prompt, facts->tools, facts->cache_salt}) {
     require(inside(range, text));
   }
   require(facts->open <= text.size() && text[facts->open - 1] == '{');

@@ -65,6 +65,7 @@ bool look_up_prompt(Walk& walk) {
   const std::string_view prompt = walk.facts.prompt.of(walk.request.body);
   if (prompt.empty() || prompt.size() < settings.prefix_prompt_bytes_min) return false;
   std::uint64_t seed = pick::hash_bytes(walk.target_model(), walk.live->prefix_seed);
+  if (!walk.facts.tools.empty()) seed = pick::hash_bytes(walk.facts.tools.of(walk.request.body), seed);
   if (!walk.facts.cache_salt.empty())
     seed = pick::hash_bytes(walk.facts.cache_salt.of(walk.request.body), seed);
   walk.tools.prompts.ask(seed, prompt);

@@ -76,6 +76,19 @@ class Prefix(WireTest):
         self.ask("/v1/completions", body(text(1)))
         self.assertEqual(self.door.metric("tidegate_prefix_index_blocks"), 0)
 
+    def test_other_tools_are_another_prompt(self):
+        self.start(engines=2)
+        def chat(tool):
+            self.ask("/v1/chat/completions", json.dumps({
+                "model": "lora-request", "messages": [{"role": "user", "content": text(1)}],
+                "tools": [{"type": "function", "function": {"name": tool, "parameters": {}}}]}))
+        chat("tide")
+        before = self.door.metric("tidegate_prefix_index_blocks")
+        chat("moon")
+        self.assertEqual(self.door.metric("tidegate_prefix_index_blocks"), 2 * before)
+        chat("tide")
+        self.assertEqual(self.door.metric("tidegate_prefix_index_blocks"), 2 * before)
+
     def test_another_salt_is_another_prompt(self):
         self.start(engines=2)
         self.ask("/v1/completions", body(text(1), cache_salt="a"))

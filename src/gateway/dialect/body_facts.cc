@@ -27,6 +27,7 @@ enum Member : std::uint32_t {
   kCacheSalt = 128,
   kLora = 256,
   kLoraPath = 512,
+  kTools = 1024,
 };
 // Engines and we agree on which of two prompts counts only by accident, but nothing is decided on it.
 constexpr std::uint32_t kOnlyOnce =
@@ -39,7 +40,7 @@ Member member_of(std::string_view key) {
     case 4:
       return key == "lora" ? kLora : kNone;
     case 5:
-      return key == "model" ? kModel : key == "input" ? kPrompt : kNone;
+      return key == "model" ? kModel : key == "input" ? kPrompt : key == "tools" ? kTools : kNone;
     case 6:
       return key == "stream" ? kStream : key == "prompt" ? kPrompt : kNone;
     case 8:
@@ -168,6 +169,9 @@ class Pass {
         return {};
       case kPrompt:
         facts_.prompt = range_of(token);
+        return {};
+      case kTools:
+        facts_.tools = range_of(token);
         return {};
       case kCacheSalt:
         facts_.cache_salt = range_of(token);

@@ -66,6 +66,8 @@ struct BodyFacts {
 
   Range prompt;  // the value of prompt, messages or input: what a prefix index hashes; empty if absent
 
+  Range tools;  // that a chat may call: templates put them before the messages; empty if absent
+
   Range cache_salt;  // vLLM's: prompts of different salts share no cache; with its quotes, empty if absent
 
   Range lora;       // llama.cpp's and SGLang's choice of adapters, if the client makes it; empty if absent

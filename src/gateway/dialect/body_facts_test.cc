@@ -70,6 +70,13 @@ TEST_F(BodyFactsTest, MembersOfInnerObjectsAreNotOurs) {
   EXPECT_EQ(at(facts.prompt), R"([{"role":"user","model":"evil"}])");
 }
 
+TEST_F(BodyFactsTest, WhatElseAPromptIsMadeOf) {
+  const BodyFacts facts = read(
+      R"({"messages":[],"tools":[{"function":{"tools":[1]}}],"cache_salt":"a","metadata":{"tools":[2]}})");
+  EXPECT_EQ(at(facts.tools), R"([{"function":{"tools":[1]}}])");
+  EXPECT_EQ(at(facts.cache_salt), "\"a\"");
+}
+
 TEST_F(BodyFactsTest, ModelNamesAreDecoded) {
   EXPECT_EQ(read(R"({"model":"a\"\u00e9\n"})").model, "a\"\xC3\xA9\n");
   EXPECT_EQ(read(R"({"model":"caf)"
