@@ -193,12 +193,14 @@ net::Task<Result<std::unique_ptr<Exchange::Connection>>> Client::State::connect(
   Result<net::Stream> stream = co_await net::Stream::connect(loop, address, deadline);
   if (!stream) co_return tl::unexpected(stream.error());
   if (aborted) co_return fail(Code::kCancelled, "the client is being ended");
+  // Before the handshake, so that abort_all() ends that too.
+  auto made = std::make_unique<Exchange::Connection>(*this, *std::move(stream), address, options.head);
   if (options.tls) {
     std::string name = options.server_name.empty() ? address.ip() : options.server_name;
-    const Result<void> shaken = co_await stream->connect_tls(*options.tls, std::move(name), deadline);
+    const Result<void> shaken = co_await made->stream.connect_tls(*options.tls, std::move(name), deadline);
     if (!shaken) co_return tl::unexpected(shaken.error());
   }
-  co_return std::make_unique<Exchange::Connection>(*this, *std::move(stream), address, options.head);
+  co_return made;
 }
 
 Exchange::Exchange(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}

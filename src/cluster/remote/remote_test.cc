@@ -1,6 +1,9 @@
 #include "cluster/remote/remote.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
@@ -212,6 +215,27 @@ TEST_F(Remote, StopEndsACallThatIsUnderWay) {
   api->stop();
   EXPECT_EQ(waits.get().error().code, Code::kCancelled);
   EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
+}
+
+// A server that was frozen: the kernel takes the connection, and nobody shakes hands.
+TEST_F(Remote, StopEndsACallWhoseServerIsSilent) {
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  ASSERT_EQ(::bind(silent, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(::listen(silent, 4), 0);
+  ASSERT_EQ(::getsockname(silent, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  Access access = fake.access;
+  access.port = ntohs(at.sin_port);
+  api = *Api::make(access, clock, Random(1));
+  auto call = std::async(std::launch::async, [&] { return api->call({.target = "/version"}); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  api->stop();
+  EXPECT_EQ(call.wait_for(seconds(10)), std::future_status::ready) << "its own deadline is at 30 s";
+  EXPECT_FALSE(call.get());
+  ::close(silent);
 }
 
 TEST_F(Remote, GarbageInAWatchIsAnError) {
