@@ -194,7 +194,9 @@ std::optional<Recommended> by_rule(const DemandRule& rule, const State& state, c
                               ? Duration(std::chrono::seconds(*behavior->down.window_s))
                               : settings.downscale_stabilization;
   static const DemandReading kUnread{.capacity = {}, .error = "no gateway has been read yet"};
-  const auto verdict = by_demand(rule, state.demand ? *state.demand : kUnread, state.scale->replicas, window,
+  DemandRule own = rule;
+  if (state.hpa->min_replicas != 0) own.idle_after.reset();
+  const auto verdict = by_demand(own, state.demand ? *state.demand : kUnread, state.scale->replicas, window,
                                  now, outcome.memory);
   if (!verdict) {
     outcome.set(

@@ -47,7 +47,8 @@ void watch_replicas(Memory& memory, std::int64_t current, Duration shrink_window
   constexpr int kWary = 3;      // windows
   const std::int64_t before = memory.replicas.value_or(current);
   memory.replicas = current;
-  if (current < before) memory.shrunk = now;
+  // Going to sleep is no mistake, however soon somebody comes.
+  if (current < before) memory.shrunk = current > 0 ? std::optional(now) : std::nullopt;
   if (current > before && memory.shrunk && now - *memory.shrunk <= kMistaken * shrink_window) {
     memory.wary_until = now + kWary * shrink_window;
   }
@@ -102,7 +103,8 @@ Result<Rule> read_rule(const std::map<std::string, std::string>& annotations, co
   }
   if (const std::string* text = find(annotations, kTtftAnnotation)) {
     const auto target = parse_duration(*text);
-    if (!target || *target < kTtftMin || *target > kTtftMax) return wrong(kTtftAnnotation, *text, "100ms to 10m");
+    if (!target || *target < kTtftMin || *target > kTtftMax)
+      return wrong(kTtftAnnotation, *text, "100ms to 10m");
     rule.demand->ttft_target = *target;
   }
   return rule;
@@ -143,6 +145,8 @@ Result<DemandVerdict> by_demand(const DemandRule& rule, const DemandReading& rea
   const std::int64_t needed = replicas_for(verdict.demand, rule.grow_at * verdict.capacity);
   if (needed > current) {
     verdict.replicas = needed;
+  } else if (rule.idle_after && !asked && !reading.partial) {
+    verdict.replicas = 0;  // however long the window is: that is about fewer, this about none
   } else if (most < current && !reading.partial && !wary) {
     verdict.replicas = asked ? std::max<std::int64_t>(most, 1) : most;
   } else {

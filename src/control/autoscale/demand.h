@@ -40,7 +40,9 @@ inline constexpr std::string_view kTtftAnnotation = "tidegate.dev/ttft-target"; 
 
 struct DemandRule {
   std::optional<double> capacity;      // declared concurrent requests of one replica; empty: learned
-  std::optional<Duration> idle_after;  // without any request before the last replica goes; empty: the window
+  // Without any request before all replicas go, whatever the window; empty: the window. For those alone that
+  // may have none.
+  std::optional<Duration> idle_after;
   Duration ttft_target = std::chrono::seconds(2);  // the longest that a first token may take
   double grow_at = 0.85;
   double shrink_to = 0.70;

@@ -136,6 +136,45 @@ TEST(Demand, ToZeroAndBackAtOnce) {
   EXPECT_EQ(world.round(at(91)).replicas, 3) << "7 / 3.4 = 2.06";
 }
 
+TEST(Demand, IdleAfterIsNotHeldUpByALongerWindow) {
+  for (const std::int64_t min : {0, 1}) {
+    World world;
+    world.rule = demand_rule(4);
+    world.rule.demand->idle_after = seconds(20);
+    world.settings.downscale_stabilization = seconds(300);
+    world.hpa.min_replicas = min;
+    world.pods(3, "r r r");
+    world.state.demand = DemandReading{.in_flight = 9, .capacity = {}, .error = {}};
+    world.round(at(0));
+    world.state.demand->in_flight = 0;
+    std::optional<int> none_at;
+    for (int second = 1; second < 100; ++second) {
+      world.state.demand->partial = second < 30;  // an engine is silent
+      if (world.round(at(second)).replicas == 0) none_at = second;
+    }
+    EXPECT_EQ(none_at, min == 0 ? std::optional(30) : std::nullopt);
+    EXPECT_EQ(world.state.scale->replicas, min == 0 ? 0 : 3) << "the window holds for those who keep one";
+  }
+}
+
+TEST(Demand, WakingSoonDoesNotMakeItWary) {
+  World world;
+  world.rule = demand_rule(4);
+  world.rule.demand->idle_after = seconds(10);
+  world.settings.downscale_stabilization = seconds(60);
+  world.hpa.min_replicas = 0;
+  world.pods(1, "r");
+  world.state.demand.emplace();
+  for (int second = 0; second < 15; ++second) world.round(at(second));
+  ASSERT_EQ(world.state.scale->replicas, 0);
+  std::optional<int> one_at;
+  for (int second = 15; second < 200; ++second) {
+    world.state.demand->in_flight = second < 20 ? 9 : 1;
+    if (world.round(at(second)).replicas == 1) one_at = second;
+  }
+  EXPECT_EQ(one_at, 79) << "the 9 of second 19 counts for one window, and nothing longer";
+}
+
 TEST(Demand, WhatIsNotKnownChangesNothing) {
   World world;
   world.rule = demand_rule(2);
