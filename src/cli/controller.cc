@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "cli/leader.h"
 #include "cli/remote_usage.h"
 #include "cli/server.h"
 #include "cli/verbs.h"
@@ -35,6 +36,7 @@ struct Options {
   std::vector<std::string> scheduler_names = {std::string(placement::kOwnName)};
   serving::Settings serving;
   sources::Options metrics;
+  LeaderFlags leader;
 };
 
 std::vector<loop::Controller> controllers_of(const std::string& name, const Options& options) {
@@ -72,10 +74,51 @@ class Autoscaling {
   loop::Runtime runtime_;
 };
 
+constexpr Duration kLook = std::chrono::milliseconds(50);  // at whether it leads
+
 net::Task<void> stop_at_signal(net::Loop& loop, net::Signals& signals) {
   (void)co_await signals.next();
   loop.stop();
 }
+
+// What --controllers names. Does nothing before start().
+class Loops {
+ public:
+  Loops(Server& server, const Options& options)
+      : server_(server), options_(options), runtime_(server.client(), server.clock()) {}
+
+  bool running() const { return running_; }
+
+  void start() {
+    running_ = true;
+    std::string names;
+    for (const std::string& name : options_.loops) {
+      if (name == "autoscale") {
+        if (autoscaling_ == nullptr) autoscaling_ = std::make_unique<Autoscaling>(server_, options_.metrics);
+      } else {
+        for (loop::Controller& controller : controllers_of(name, options_))
+          runtime_.add(std::move(controller));
+      }
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    runtime_.start();
+    std::cerr << names << " over " << server_.api().access().title << std::endl;
+  }
+
+  // Calls under way fail, and none are made any more.
+  void stop() {
+    server_.api().stop();
+    if (autoscaling_ != nullptr) autoscaling_->stop();
+    runtime_.stop();
+  }
+
+ private:
+  Server& server_;
+  const Options& options_;
+  loop::Runtime runtime_;
+  std::unique_ptr<Autoscaling> autoscaling_;
+  bool running_ = false;
+};
 
 int run_controller(const Options& options) {
   net::Loop loop;
@@ -85,26 +128,32 @@ int run_controller(const Options& options) {
   // A wrong address or token is told now, not in the loops' logs.
   if (const auto version = (*server)->fetch("/version"); !version)
     return report("controller", version.error());
-  loop::Runtime runtime((*server)->client(), (*server)->clock());
-  std::string names;
-  std::unique_ptr<Autoscaling> autoscaling;
-  for (const std::string& name : options.loops) {
-    if (name == "autoscale") {
-      if (autoscaling == nullptr) autoscaling = std::make_unique<Autoscaling>(**server, options.metrics);
-    } else {
-      for (loop::Controller& controller : controllers_of(name, options)) runtime.add(std::move(controller));
+  Loops loops(**server, options);
+  auto candidacy = Candidacy::stand(options.leader, options.server);
+  if (!candidacy) return report("controller", candidacy.error());
+  bool lost = false;
+  net::Timer look(loop, [&] {
+    const bool leads = (*candidacy)->leads();
+    if (leads && !loops.running()) loops.start();
+    if (!leads && loops.running()) {
+      lost = true;
+      signals.cancel();
+      return;
     }
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  runtime.start();
-  std::cerr << names << " over " << (*server)->api().access().title << std::endl;
+    look.arm(loop.now() + kLook);
+  });
+  look.arm(loop.now());
   net::TaskGroup tasks;
   tasks.spawn(stop_at_signal(loop, signals));
   loop.run();
-  (*server)->api().stop();
-  if (autoscaling != nullptr) autoscaling->stop();
-  runtime.stop();
-  return 0;
+  loops.stop();
+  (*candidacy)->end(lost);
+  if (lost)
+    std::cerr
+        << "tidegate controller: it leads no more and ends, so that it cannot act beside the next leader; "
+           "start it again"
+        << std::endl;
+  return lost ? 1 : 0;
 }
 
 }  // namespace
@@ -136,7 +185,13 @@ void add_controller(Command app, int& status) {
       .capture_default_str();
   verb.add_option("--ingress-domain", options->serving.ingress_domain, "The domain in that template")
       .capture_default_str();
+  add_leader_flags(verb, options->leader);
   verb.callback([options, &status] {
+    if (const auto good = check(options->leader); !good) {
+      report("controller", good.error());
+      status = 2;
+      return;
+    }
     if (const auto good = serving::check(options->serving); !good) {
       report("controller", good.error());
       status = 2;

@@ -42,7 +42,8 @@ Server::Server(std::unique_ptr<remote::Api> api, const ServerFlags& flags)
       namespace__(flags.namespace_.empty() ? api_->access().namespace_ : flags.namespace_),
       all_(flags.all_namespaces) {}
 
-Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags, Fallback fallback) {
+Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags, Fallback fallback,
+                                              Duration call_timeout) {
   static const SystemClock clock;  // outlives every Api
   const auto file = find_kubeconfig(flags.kubeconfig);
   auto access = file ? remote::read_kubeconfig(*file, flags.context) : tl::unexpected(file.error());
@@ -53,6 +54,7 @@ Result<std::unique_ptr<Server>> Server::reach(const ServerFlags& flags, Fallback
   }
   if (!access) return tl::unexpected(access.error());
   remote::ApiOptions options;
+  options.call_timeout = call_timeout;
   options.tries_max = 2;  // a person waits
   auto api = remote::Api::make(*access, clock, Random::from_system(), options);
   if (!api) return tl::unexpected(api.error());

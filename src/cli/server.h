@@ -39,7 +39,8 @@ Result<std::string> find_kubeconfig(const std::string& flag);
 class Server {
  public:
   // Errors: those of the kubeconfig; nothing is asked yet.
-  static Result<std::unique_ptr<Server>> reach(const ServerFlags& flags, Fallback fallback = Fallback::kNone);
+  static Result<std::unique_ptr<Server>> reach(const ServerFlags& flags, Fallback fallback = Fallback::kNone,
+                                               Duration call_timeout = std::chrono::seconds(30));
 
   remote::Api& api() { return *api_; }
   remote::RemoteClient& client() { return client_; }

@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
-#include "machine/log_file.h"
 #include "resource/core.h"
 #include "resource/fields.h"
 #include "resource/kind.h"
+#include "resource/micro_time.h"
 
 namespace tidegate::machine {
 namespace {
@@ -30,16 +30,11 @@ void ensure_lease_namespace(cluster::Client& client) {
       Json{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", kLeaseNamespace}}}});
 }
 
-// RFC 3339 with microseconds, as Leases have it.
-std::string micro_time(WallTime now) {
-  const std::string nanos = log_time(now);
-  return nanos.substr(0, nanos.size() - 4) + "Z";
-}
-
 void renew_lease(cluster::Client& client, const std::string& name, const std::string& uid, WallTime now) {
   const resource::Kind& kind = *resource::find_kind("coordination.k8s.io/v1", "Lease");
-  const Json spec{
-      {"holderIdentity", name}, {"leaseDurationSeconds", kLeaseSeconds}, {"renewTime", micro_time(now)}};
+  const Json spec{{"holderIdentity", name},
+                  {"leaseDurationSeconds", kLeaseSeconds},
+                  {"renewTime", resource::micro_time(now)}};
   const auto patched =
       client.patch(kind, {kLeaseNamespace, name}, cluster::PatchType::kMerge, Json{{"spec", spec}});
   if (patched || patched.error().code != Code::kNotFound) return;
