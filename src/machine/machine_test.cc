@@ -307,7 +307,19 @@ TEST(Prober, ReadsStatusLines) {
   EXPECT_EQ(status_of_line(""), 0);
 }
 
-// One connection: a handshake, a request, an answer, the end.
+TEST(Prober, KnowsWhenAnAnswerIsOver) {
+  EXPECT_FALSE(is_whole_answer("HTTP/1.1 200 OK\r\nContent-Le"));
+  EXPECT_FALSE(is_whole_answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"));
+  EXPECT_TRUE(is_whole_answer("HTTP/1.1 200 OK\r\ncontent-length:  2 \r\n\r\nok"));
+  EXPECT_TRUE(is_whole_answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_FALSE(is_whole_answer("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok"));
+  EXPECT_FALSE(is_whole_answer("HTTP/1.1 200 OK\r\n\r\nok"));
+  EXPECT_TRUE(is_whole_answer("HTTP/1.1 204 No Content\r\n\r\n"));
+  EXPECT_FALSE(is_whole_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"));
+  EXPECT_TRUE(is_whole_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
+}
+
+// One connection: a handshake, a request, an answer; then it stays open as long as the other side has it so.
 net::Task<void> serve_once(net::Loop& loop, net::Listener& listener, const net::TlsServer& tls,
                            std::string& heard) {
   auto stream = co_await listener.accept();
@@ -316,8 +328,8 @@ net::Task<void> serve_once(net::Loop& loop, net::Listener& listener, const net::
   char buffer[1024];
   const auto got = co_await stream->read_some(buffer, sizeof buffer);
   if (got) heard.assign(buffer, *got);
-  const Result<void> sent = co_await stream->write_all("HTTP/1.1 204 No Content\r\n\r\n");
-  static_cast<void>(sent);
+  const Result<void> sent = co_await stream->write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  if (sent) (void)co_await stream->read_some(buffer, sizeof buffer);
 }
 
 TEST(Prober, AsksOverTlsWhoeverAnswers) {
@@ -337,15 +349,20 @@ TEST(Prober, AsksOverTlsWhoeverAnswers) {
   plan.timeout = std::chrono::seconds(20);
   std::string heard;
   ProbeResult result;
+  const auto began = std::chrono::steady_clock::now();
   net::TaskGroup tasks;
   tasks.spawn(serve_once(loop, listener, *tls, heard));
   tasks.spawn([](net::Loop& on, const ProbePlan& what, ProbeResult& into) -> net::Task<void> {
     into = co_await probe_network(on, what, "127.0.0.1");
-    on.stop();
   }(loop, plan, result));
+  tasks.spawn([](net::Loop& on, net::TaskGroup& all) -> net::Task<void> {
+    while (all.running() > 1) co_await net::Alarm(on).after(std::chrono::milliseconds(5));
+    on.stop();
+  }(loop, tasks));
   loop.run();
   EXPECT_TRUE(result.success) << result.message;
   EXPECT_TRUE(heard.starts_with("GET /health HTTP/1.1\r\n")) << heard;
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15)) << "nobody waits for the end";
 }
 
 TEST(Volumes, WriteConfigMapsAndRefuseToLeaveTheFolder) {

@@ -425,11 +425,11 @@ net::Task<void> PodRunner::probe([[maybe_unused]] std::shared_ptr<PodRunner> sel
   if (!result.success && on_record && life_.containers()[container].run == run && !life_.deleting())
     tell_probe(container, role, result);
   life_.probed(container, role, run, result.success, result.message, now());
-  if (result.success && role != ProbeRole::kLiveness &&
-      life_.containers()[container].probes[1].successes == 1) {
-    check_listeners(container, run);
-  }
+  const bool first = result.success && role != ProbeRole::kLiveness &&
+                     life_.containers()[container].probes[1].successes == 1;
   step();
+  // Behind the status, which must not wait: the kernel's list of connections may be long.
+  if (first) check_listeners(container, run);
 }
 
 net::Task<ProbeResult> PodRunner::check(std::size_t container, ProbePlan plan) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "net/stream.h"
 #include "net/tls.h"
 
@@ -46,6 +47,7 @@ net::Task<ProbeResult> read_answer(net::Stream& stream) {
     if (!got && answer.empty()) co_return ProbeResult{false, got.error().message};
     if (!got || *got == 0) break;
     answer.append(buffer.data(), *got);
+    if (is_whole_answer(answer)) break;
   }
   const int status = status_of_line(std::string_view(answer).substr(0, answer.find("\r\n")));
   if (status == 0) co_return ProbeResult{false, "the answer is not HTTP"};
@@ -60,6 +62,24 @@ int status_of_line(std::string_view line) {
   int status = 0;
   const auto [end, error] = std::from_chars(line.data() + 9, line.data() + 12, status);
   return error == std::errc{} && end == line.data() + 12 && status >= 100 ? status : 0;
+}
+
+bool is_whole_answer(std::string_view answer) {
+  const std::size_t end = answer.find("\r\n\r\n");
+  if (end == std::string_view::npos) return false;
+  const int status = status_of_line(answer.substr(0, answer.find("\r\n")));
+  if (status == 204 || status == 304) return true;
+  const std::string head = ascii::to_lower(answer.substr(0, end + 2));
+  const std::string_view body = answer.substr(end + 4);
+  if (head.find("\r\ntransfer-encoding:") != std::string::npos) return body.ends_with("0\r\n\r\n");
+  constexpr std::string_view kLength = "\r\ncontent-length:";
+  const std::size_t at = head.find(kLength);
+  if (at == std::string::npos) return false;  // it ends with the connection
+  const std::string_view rest = std::string_view(head).substr(at + kLength.size());
+  const std::string_view digits = ascii::trim(rest.substr(0, rest.find("\r\n")));
+  std::size_t length = 0;
+  const auto [last, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  return error == std::errc{} && last == digits.data() + digits.size() && body.size() >= length;
 }
 
 net::Task<ProbeResult> probe_network(net::Loop& loop, ProbePlan plan, std::string pod_ip) {

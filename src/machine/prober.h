@@ -25,4 +25,8 @@ net::Task<ProbeResult> probe_network(net::Loop& loop, ProbePlan plan, std::strin
 // The status in "HTTP/1.1 200 OK"; 0 if the line is none. For tests.
 int status_of_line(std::string_view line);
 
+// All of an answer is there: what follows it, if the server keeps the connection open although it was asked
+// not to, is not waited for. For tests.
+bool is_whole_answer(std::string_view answer);
+
 }  // namespace tidegate::machine

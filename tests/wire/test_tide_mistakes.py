@@ -141,3 +141,9 @@ class TideMistakes(WireTest):
         self.apply(POD.format(name="lost", gpus=1))
         self.told(("pods", "-l", "app=lost"), "FailedScheduling", "were in no unit of ResourcePolicy nowhere", "NotTriggerScaleUp",
                   "in a later unit of the pod's ResourcePolicy or in none")
+
+    def test_a_service_whose_name_is_too_long_for_its_pods(self):
+        name = "a" * 50
+        self.apply("apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: " + name + "}\n"
+                   "spec: {predictor: {containers: [{name: kserve-container, image: vllm}]}}\n")
+        self.told(("isvc", name), "PredictorReady", "InvalidPredictorSpec", "Warning", "spec.selector.matchLabels.app", "at most 63 letters")

@@ -268,6 +268,11 @@ bool Job::custom_metric() const {
 }
 
 Result<Job> make_job(KserveFlags flags, const std::vector<std::string>& command_words) {
+  if (flags.name.empty()) return wrong("name not set, please set it");
+  // Pods bear the label app: isvc.NAME-predictor, and a label has 63 letters.
+  constexpr std::size_t kNameMax = 48;
+  if (flags.name.size() > kNameMax) return wrong("--name is longer than 48 letters; use a shorter one");
+  if (flags.min_replicas < 0) return wrong("--min-replicas is invalid");
   auto job = take_apart(std::move(flags), command_words);
   if (!job) return job;
   if (job->format_name.empty() && job->flags.image.empty())
@@ -275,6 +280,8 @@ Result<Job> make_job(KserveFlags flags, const std::vector<std::string>& command_
   const auto one_of = [](const std::string& text, std::initializer_list<const char*> words) {
     return std::any_of(words.begin(), words.end(), [&](const char* word) { return text == word; });
   };
+  if (!one_of(job->flags.image_pull_policy, {"Always", "IfNotPresent", "Never"}))
+    return wrong("--image-pull-policy is invalid; use Always, IfNotPresent or Never");
   if (!one_of(job->flags.affinity_policy, {"none", "spread", "binpack"}))
     return wrong("--affinity-policy is invalid; use none, spread or binpack");
   if (!one_of(job->flags.affinity_constraint, {"preferred", "required"}))

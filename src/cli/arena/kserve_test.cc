@@ -149,6 +149,9 @@ TEST(Kserve, MistakesAreToldInArenasWords) {
   EXPECT_EQ(error_of({"--cpu=four"}), "--cpu is invalid");
   EXPECT_EQ(error_of({"--memory=12GiB"}), "--memory is invalid");
   EXPECT_EQ(error_of({"--env=A"}), "--env 'A' is not KEY=VALUE");
+  EXPECT_EQ(error_of({"--min-replicas=-1"}), "--min-replicas is invalid");
+  EXPECT_EQ(error_of({"--image-pull-policy=Sometimes"}),
+            "--image-pull-policy is invalid; use Always, IfNotPresent or Never");
   EXPECT_NE(error_of({"--toleration=a=b"}).find("Expected 'key=value:effect,operator'"), std::string::npos);
   EXPECT_EQ(error_of({"--min-replicas=4", "--max-replicas=3"}),
             "--max-replicas (3) must not be less than --min-replicas (4)");
@@ -160,6 +163,13 @@ TEST(Kserve, MistakesAreToldInArenasWords) {
   EXPECT_EQ(error_of({"--scale-target=5x"}),
             "invalid argument \"5x\" for \"--scale-target\" flag: strconv.ParseInt: parsing \"5x\": invalid "
             "syntax");
+  for (const auto& [name, why] :
+       {std::pair{std::string(), "name not set, please set it"},
+        {std::string(49, 'a'), "--name is longer than 48 letters; use a shorter one"}}) {
+    const auto job = job_from({"--name=" + name, "--image=i"});
+    ASSERT_FALSE(job) << name;
+    EXPECT_EQ(job.error().message, why);
+  }
   const auto nothing = job_from({"--name=a"});
   ASSERT_FALSE(nothing);
   EXPECT_EQ(nothing.error().message, "model format and image can not be empty at the same time");

@@ -131,8 +131,10 @@ struct Runtime::Worker {
 
   void mend(const cluster::Key& key, const Error& error) {
     for (const Action& action : controller.after_failure(key, error, owner.caches_, owner.clock_.wall())) {
-      if (const auto revision = act(action); revision && *revision > 0)
-        writes[key].writes.wrote(*action.kind, action.key, *revision);
+      const auto revision = act(action);
+      if (!revision) continue;
+      if (*revision > 0) writes[key].writes.wrote(*action.kind, action.key, *revision);
+      if (action.done) say(*action.done);
     }
   }
 

@@ -31,18 +31,34 @@ loop::Controller make(const Kinds& kinds, const resource::Kind& kind, const char
   const auto nobody = [](const resource::Object&) { return std::vector<Key>{}; };
   controller.sources.push_back({kinds.runtime, nobody});
   controller.sources.push_back({kinds.cluster_runtime, nobody});
-  controller.decide = [kinds, settings, find = std::move(find)](const Key& key, const Caches& caches,
-                                                                WallTime now) {
+  const auto read = [kinds, find = std::move(find)](const Key& key, const Caches& caches) {
     State state;
     find(key, caches, state);
-    if (state.object == nullptr) return loop::Decision{};
+    if (state.object == nullptr) return state;
     state.deployments = caches.owned(*kinds.deployment, *state.object);
     state.services = caches.owned(*kinds.core_service, *state.object);
     state.autoscalers = caches.owned(*kinds.autoscaler, *state.object);
     state.ingresses = caches.owned(*kinds.ingress, *state.object);
     state.runtimes = caches.list(*kinds.runtime, key.namespace_);
     for (const ObjectPtr& runtime : caches.list(*kinds.cluster_runtime)) state.runtimes.push_back(runtime);
-    return decide(kinds, state, settings, now);
+    return state;
+  };
+  controller.decide = [kinds, settings, read](const Key& key, const Caches& caches, WallTime now) {
+    const State state = read(key, caches);
+    return state.object == nullptr ? loop::Decision{} : decide(kinds, state, settings, now);
+  };
+  controller.after_failure = [kinds, settings, read](const Key& key, const Error& error, const Caches& caches,
+                                                     WallTime now) {
+    State state = read(key, caches);
+    // Anything else may be right at the next try.
+    const bool lasts = error.code == Code::kInvalid || error.code == Code::kForbidden;
+    if (state.object == nullptr || !lasts) return std::vector<loop::Action>();
+    state.refused = error;
+    loop::Decision told = decide(kinds, state, settings, now);
+    // The status alone, and what is new in it.
+    if (!told.actions.empty() && !told.events.empty())
+      told.actions.back() = std::move(told.actions.back()).saying(told.events.back());
+    return told.actions;
   };
   return controller;
 }

@@ -165,7 +165,11 @@ Decision decide(const Kinds& kinds, const State& state, const Settings& settings
 
   Plan plan;
   Reconciler reconciler(decision);
-  if (!service->stopped) plan = make_plan(state, *service, settings);
+  if (state.refused) {
+    plan.outlook.broken = state.refused;
+  } else if (!service->stopped) {
+    plan = make_plan(state, *service, settings);
+  }
   if (plan.pods) want_children(kinds, state, *service, plan, settings, reconciler);
   // A spec of which nothing can be made leaves alone what runs, and is tried again: the runtime it names may
   // come.

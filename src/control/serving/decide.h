@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -41,6 +42,7 @@ struct State {
   std::vector<resource::ObjectPtr> autoscalers;
   std::vector<resource::ObjectPtr> ingresses;
   std::vector<resource::ObjectPtr> runtimes;  // ServingRuntimes, then ClusterServingRuntimes
+  std::optional<Error> refused = {};          // why what it needs could not be made; then only that is told
 };
 
 loop::Decision decide(const Kinds& kinds, const State& state, const Settings& settings, WallTime now);

@@ -47,8 +47,9 @@ class World {
   Settings settings;
   std::vector<std::string> events;  // that were said
 
-  loop::Decision decide() {
+  loop::Decision decide(const std::optional<Error>& refused = {}) {
     State state;
+    state.refused = refused;
     state.object = stored(service_, "service-uid");
     if (is_llm(*state.object)) {
       state.written = state.object;
@@ -86,6 +87,17 @@ class World {
     change(name, [](Json& json) {
       json["status"]["conditions"] = Json::array({{{"type", "Available"}, {"status", "True"}}});
     });
+  }
+
+  // The API server took none of it.
+  void refuse(const Error& error) {
+    const loop::Decision decision = decide(error);
+    for (const cluster::EventNote& event : decision.events)
+      events.push_back(event.type + " " + event.message);
+    for (const loop::Action& action : decision.actions) {
+      EXPECT_EQ(action.verb, Verb::kUpdateStatus);
+      apply(action);
+    }
   }
 
   const Json& object(const std::string& name) const { return objects_.at(name)->json(); }
@@ -135,6 +147,18 @@ TEST(Serving, MakesWhatKserveMakes) {
   EXPECT_EQ(ingress["spec"]["rules"][0]["host"], "qwen-chat-default.example.com");
   EXPECT_EQ(world.service()["status"]["url"], "http://qwen-chat-default.example.com");
   EXPECT_FALSE(world.has("HorizontalPodAutoscaler/qwen-chat-predictor")) << "arena makes it";
+}
+
+TEST(Serving, WhatTheApiServerRefusesIsToldOnce) {
+  World world(qwen());
+  const Error refusal{Code::kInvalid, "spec.selector.matchLabels.app",
+                      "is \"isvc.aaa\"; use at most 63 letters"};
+  world.refuse(refusal);
+  EXPECT_EQ(world.condition("PredictorReady"), "False InvalidPredictorSpec");
+  EXPECT_EQ(world.events, std::vector<std::string>{"Warning " + describe(refusal)});
+  EXPECT_TRUE(world.decide(refusal).actions.empty()) << "it would wake itself for ever";
+  world.settle();
+  EXPECT_NE(world.condition("PredictorReady"), "False InvalidPredictorSpec") << "at last it was taken";
 }
 
 TEST(Serving, AContainerWithoutAReadinessProbeIsReadyWhenItsPortAccepts) {
