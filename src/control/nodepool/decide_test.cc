@@ -58,7 +58,8 @@ struct Play {
   void place_pods() {
     for (const auto& outcome : place_all(state.board, state.pods, {state.policies, state.budgets}, now)) {
       if (!outcome.placement.node) continue;
-      std::replace(state.pods.begin(), state.pods.end(), outcome.pod, placed(*outcome.pod, outcome.placement));
+      std::replace(state.pods.begin(), state.pods.end(), outcome.pod,
+                   placed(*outcome.pod, outcome.placement));
     }
   }
 
@@ -122,7 +123,8 @@ struct Play {
   }
 
   bool heard(const std::string& text) const {
-    return std::any_of(said.begin(), said.end(), [&](const auto& line) { return line.find(text) != line.npos; });
+    return std::any_of(said.begin(), said.end(),
+                       [&](const auto& line) { return line.find(text) != line.npos; });
   }
   std::string all() const {
     std::string text;
@@ -205,7 +207,8 @@ TEST(NodePools, TheTideComesAndGoes) {
 
 TEST(NodePools, PodsShareAComingMachineAndDoNotCallTwice) {
   Play play;
-  play.state.pools = {pool("big", 5, 1, [](resource::NodePool& p) { p.capacity["nvidia.com/gpu"] = Quantity{4000}; })};
+  play.state.pools = {
+      pool("big", 5, 1, [](resource::NodePool& p) { p.capacity["nvidia.com/gpu"] = Quantity{4000}; })};
   for (const char* name : {"a", "b", "c", "d", "e"}) play.pend(name, 1);
   play.pass(seconds(20));
   EXPECT_EQ(play.at(0).active(), 2) << play.all();
@@ -252,7 +255,8 @@ TEST(NodePools, AFailureBacksOffToTheNextPool) {
                       pool("second", 2, 2)};
   play.pend("x", 1);
   play.pass(seconds(32));
-  EXPECT_TRUE(play.heard("FailedToScaleUpGroup: Scale-up failed for group first, machine first-1: out of stock"))
+  EXPECT_TRUE(
+      play.heard("FailedToScaleUpGroup: Scale-up failed for group first, machine first-1: out of stock"))
       << play.all();
   EXPECT_TRUE(play.heard("[{second 0->1")) << play.all();
   EXPECT_TRUE(play.at(0).backed_off(play.now));
@@ -278,12 +282,14 @@ TEST(NodePools, SaysWhyNoPoolHelps) {
   play.pend("x", 1);
   play.pend("large", 2);
   play.round();
-  EXPECT_TRUE(play.heard("NotTriggerScaleUp: pod didn't trigger scale-up: 1 max node group size reached, 1 node(s) had "
-                         "untolerated taint {team: a}"))
+  EXPECT_TRUE(play.heard(
+      "NotTriggerScaleUp: pod didn't trigger scale-up: 1 max node group size reached, 1 node(s) had "
+      "untolerated taint {team: a}"))
       << play.all();
   EXPECT_TRUE(play.heard("pod default/large requests 2 nvidia.com/gpu and a machine of pool full has 1"))
       << play.all();
-  EXPECT_EQ(play.at(0).never_fits, "pod default/large requests 2 nvidia.com/gpu and a machine of pool full has 1");
+  EXPECT_EQ(play.at(0).never_fits,
+            "pod default/large requests 2 nvidia.com/gpu and a machine of pool full has 1");
 }
 
 TEST(NodePools, CostIsLimited) {
@@ -364,6 +370,75 @@ TEST_F(Ebb, BudgetsAndBarePodsHold) {
   EXPECT_EQ(left_after_an_hour(), 2);
   EXPECT_EQ(why(0), "pod default/a is kept by a PodDisruptionBudget");
   EXPECT_EQ(why(1), "pod default/b has no controller that would make it anew");
+}
+
+TEST_F(Ebb, PoolsNodesAndPodsMayForbidIt) {
+  put("a", "p-1", [](PodView& p) { p.annotations["karpenter.sh/do-not-disrupt"] = "true"; });
+  const placement::NodeView& other = *play_.state.board.find("p-2")->node;
+  placement::NodeView kept = other;
+  kept.object = *resource::Object::make(resource::Json{
+      {"apiVersion", "v1"},
+      {"kind", "Node"},
+      {"metadata", {{"name", "p-2"}, {"annotations", {{std::string(kScaleDownDisabled), "true"}}}}}});
+  play_.state.board.put(std::make_shared<const placement::NodeView>(kept));
+  EXPECT_EQ(left_after_an_hour(), 2);
+  EXPECT_EQ(why(0), "pod default/a is annotated karpenter.sh/do-not-disrupt: true");
+  EXPECT_EQ(why(1), "annotated cluster-autoscaler.kubernetes.io/scale-down-disabled");
+  play_.state.pools[0].spec.min = 2;
+  play_.round();
+  EXPECT_EQ(why(1), "min node group size reached");
+  play_.state.pools[0].spec.scale_down.enabled = false;
+  play_.round();
+  EXPECT_EQ(why(1), "scaleDown is not enabled");
+}
+
+TEST_F(Ebb, WaitsForUnneededTimeAndForDelayAfterAdd) {
+  auto& rules = play_.state.pools[0].spec.scale_down;
+  rules.unneeded_time = minutes(1);
+  rules.delay_after_add = minutes(4);
+  play_.pass(minutes(3), seconds(5));
+  EXPECT_EQ(play_.at(0).active(), 2) << "a machine has just been added";
+  play_.pass(minutes(2), seconds(5));
+  EXPECT_EQ(play_.at(0).active(), 0) << play_.all();
+}
+
+TEST_F(Ebb, ALowerMaxTakesMachinesAtOnce) {
+  put("a", "p-1", [](PodView& p) { p.requests.set("cpu", 5000); });
+  play_.state.pools[0].spec.max = 1;
+  play_.pass(seconds(5));
+  EXPECT_EQ(play_.at(0).active(), 1);
+}
+
+TEST_F(Ebb, ASilentMachineGoesAfterUnreadyTime) {
+  auto& rules = play_.state.pools[0].spec.scale_down;
+  rules.unneeded_time = minutes(1);
+  rules.unready_time = minutes(30);
+  rules.delay_after_add = Duration::zero();
+  placement::NodeView silent = *play_.state.board.find("p-1")->node;
+  silent.ready = false;
+  play_.state.board.put(std::make_shared<const placement::NodeView>(silent));
+  play_.pass(minutes(20), seconds(10));
+  ASSERT_EQ(play_.at(0).machines.size(), 1u) << "the empty one is gone, the silent one is waited for";
+  EXPECT_EQ(play_.at(0).machines[0].name, "p-1");
+  play_.pass(minutes(11), seconds(10));
+  EXPECT_EQ(play_.at(0).active(), 0) << play_.all();
+}
+
+TEST_F(Ebb, ADrainThatDoesNotEndIsEnded) {
+  auto& rules = play_.state.pools[0].spec.scale_down;
+  rules.unneeded_time = minutes(1);
+  rules.delay_after_add = Duration::zero();
+  rules.drain_timeout = minutes(5);
+  put("a", "p-1");
+  put("b", "p-2", [](PodView& p) { p.requests.set("cpu", 5000); });
+  const auto drains = [&] { return play_.at(0).count(Phase::kDraining) == 1; };
+  for (int i = 0; i < 120 && !drains(); ++i) play_.pass(seconds(1));
+  ASSERT_TRUE(drains()) << play_.all();
+  play_.state.budgets = {placement::Budget{"default", {}, 0}};  // it is cordoned, and nobody may be evicted
+  play_.pass(minutes(4), seconds(5));
+  EXPECT_NE(play_.state.board.find("p-1"), nullptr);
+  play_.pass(minutes(2), seconds(5));
+  EXPECT_EQ(play_.state.board.find("p-1"), nullptr) << "it goes whatever runs on it";
 }
 
 TEST_F(Ebb, WhatHasNoRoomElsewhereStays) {
@@ -464,8 +539,13 @@ TEST(NodePools, RandomLifeKeepsTheBounds) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Random random(seed);
     Play play;
-    play.state.pools = {pool("a", 3, 3, [](resource::NodePool& p) { p.local.fail_every = 3; p.local.fail_first = 1; }),
-                        pool("b", 4, 1, [](resource::NodePool& p) { p.capacity["nvidia.com/gpu"] = Quantity{2000}; })};
+    play.state.pools = {
+        pool("a", 3, 3,
+             [](resource::NodePool& p) {
+               p.local.fail_every = 3;
+               p.local.fail_first = 1;
+             }),
+        pool("b", 4, 1, [](resource::NodePool& p) { p.capacity["nvidia.com/gpu"] = Quantity{2000}; })};
     std::vector<std::string> alive;
     for (int i = 0; i < 60; ++i) {
       if (random.below(2) && alive.size() < 12) {
@@ -482,7 +562,8 @@ TEST(NodePools, RandomLifeKeepsTheBounds) {
       }
       for (const auto& [name, place] : play.state.board.places()) {
         ASSERT_EQ(place.node->allocatable.short_of(place.used, {}), nullptr) << "seed " << seed;
-        ASSERT_LE(place.used.of("nvidia.com/gpu"), place.node->allocatable.of("nvidia.com/gpu")) << "seed " << seed;
+        ASSERT_LE(place.used.of("nvidia.com/gpu"), place.node->allocatable.of("nvidia.com/gpu"))
+            << "seed " << seed;
       }
     }
     for (const std::string& name : alive) play.end(name);
