@@ -67,6 +67,7 @@ class Walker {
   Result<std::int64_t> most_replicas();
   // Sets the rule on the autoscaler, says what it changed, and waits until nothing is left of earlier load.
   Result<void> prepare(bool demand);
+  Result<void> until_answered();
   Result<void> walk(const std::string& title, tide::Story& story);
 
  private:
@@ -175,7 +176,23 @@ Result<void> Walker::prepare(bool demand) {
   picture_.wipe();
   if (!rests) return tl::unexpected(rests.error());
   if (!*rests) return fail(Code::kDeadline, "one replica never came to serve; see `kubectl describe pods`");
-  return {};
+  return until_answered();
+}
+
+// A pod that is ready is not yet an endpoint of the gateway: that takes some milliseconds more.
+Result<void> Walker::until_answered() {
+  const TimePoint end = now() + run_.patience;
+  while (true) {
+    TideLoad one(run_.request, 1);
+    std::this_thread::sleep_for(kLook);
+    one.stop();
+    if (one.traffic().answered > 0 && one.traffic().failed == 0) return {};
+    if (now() >= end) {
+      const auto failures = one.failures();
+      return fail(Code::kDeadline, "the service never answered" +
+                                       (failures.empty() ? std::string() : ": " + failures.begin()->first));
+    }
+  }
 }
 
 Result<void> Walker::walk(const std::string& title, tide::Story& story) {

@@ -50,6 +50,8 @@ SeenPod pod_of(const Json& json, const std::map<std::string, std::string>& pool_
   if (node.empty()) {
     if (const Json* scheduled = resource::condition(json, "PodScheduled"))
       pod.waits = text(*scheduled, "message");
+    // Why not, without what preemption would not bring either.
+    pod.waits.resize(std::min(pod.waits.size(), pod.waits.find(" preemption:")));
   }
   return pod;
 }
