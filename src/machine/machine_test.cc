@@ -247,6 +247,17 @@ TEST(Process, TheGroupEndsWithItsLeader) {
   EXPECT_TRUE(ended());
 }
 
+TEST(Process, SeesWhatOutlivesItsLeader) {
+  const auto child = spawn(shell("sleep 600 & exit 0"));
+  ASSERT_TRUE(child.has_value());
+  wait_end(*child);
+  EXPECT_TRUE(group_lives_on(*child));
+  signal_group(*child, SIGKILL);
+  for (int i = 0; i < 500 && group_lives_on(*child); ++i) usleep(2000);
+  EXPECT_FALSE(group_lives_on(*child)) << "zombies are no life";
+  collect(*child);
+}
+
 TEST(Process, SaysWhyItCannotStart) {
   Command command = shell("true");
   command.argv = {"no-such-program-here"};

@@ -98,7 +98,8 @@ struct OwnedChild : Child {
   OwnedChild& operator=(const OwnedChild&) = delete;
 };
 
-// How often a container had been started anew when an earlier run of the home ended; it is started once more now.
+// How often a container had been started anew when an earlier run of the home ended; it is started once more
+// now.
 int restarts_so_far(const Json& pod, const std::string& container) {
   for (const char* list : {"status.initContainerStatuses", "status.containerStatuses"}) {
     const Json* statuses = resource::find_array(pod, list);
@@ -318,8 +319,7 @@ void PodRunner::prepare_start(std::size_t container, int run) {
       }
       auto variables = resolve_environment(plan, part.spec, place, lookup);
       if (!variables) return tl::unexpected(variables.error());
-      const ClaimLookup claims =
-          claims_in(around->client, around->options.claims, plan.key.namespace_);
+      const ClaimLookup claims = claims_in(around->client, around->options.claims, plan.key.namespace_);
       auto mounts = prepare_volumes(plan, part.spec, dir, claims, lookup);
       if (!mounts) return tl::unexpected(Error{mounts.error().code, kMountField, mounts.error().message});
       mounts->insert(around->options.paths.begin(), around->options.paths.end());
@@ -393,6 +393,15 @@ net::Task<void> PodRunner::wait_exit([[maybe_unused]] std::shared_ptr<PodRunner>
   do {  // a first "readable" may come before there is anything to read
     if (!co_await running->exit.readable()) co_return;
   } while (!has_ended(running->child));
+  // Told to stop, a shell ends and the engine that it started finishes its streams. Lifecycle kills both in
+  // time.
+  constexpr Duration kLook = std::chrono::milliseconds(50);
+  net::Alarm pause(around_.loop);
+  while (life_.containers()[container].run == run &&
+         life_.containers()[container].phase == ContainerState::Phase::kStopping &&
+         group_lives_on(running->child)) {
+    co_await pause.after(kLook);
+  }
   const ExitStatus status = collect(running->child);
   running->drain(false, around_.clock.wall());
   running->drain(true, around_.clock.wall());

@@ -11,7 +11,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -168,6 +170,18 @@ Result<Child> spawn(const Command& command) {
 bool has_ended(const Child& child) {
   pollfd wait{child.pidfd, POLLIN, 0};
   return poll(&wait, 1, 0) == 1;
+}
+
+bool group_lives_on(const Child& child) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());  // 0 for what is no process
+    if (pid <= 0 || pid == child.pid || getpgid(pid) != child.pid) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    if (std::getline(file, line) && line.find(") Z ") == std::string::npos) return true;
+  }
+  return false;
 }
 
 ExitStatus collect(const Child& child) {

@@ -51,6 +51,10 @@ struct ExitStatus {
 
 bool has_ended(const Child& child);
 
+// Something else of its process group still runs: a shell ends at once when it is told to, and what it
+// started does not. Requires: it was not collected.
+bool group_lives_on(const Child& child);
+
 // Ends the rest of the process group, then collects the leader. Call it when that has ended: it waits.
 ExitStatus collect(const Child& child);
 

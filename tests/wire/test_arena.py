@@ -100,6 +100,26 @@ class Arena(WireTest):
 
         eventually(described, "the pod to say what it misses", seconds=20, every=0.3)
 
+    def test_streams_outlast_a_service_that_is_deleted(self):
+        """arena runs the command in a shell, which ends at once when it is told to stop; the engine does not."""
+        self.start("--claim", f"llm-model={self.folder}")
+        self.arena(*TUTORIAL)
+
+        def address():
+            pods = self.get("pods")["items"]
+            ready = pods and any(c["type"] == "Ready" and c["status"] == "True" for c in pods[0]["status"].get("conditions", []))
+            return ready and pods[0]["status"]["podIP"]
+
+        client = http.client.HTTPConnection(eventually(address, "the pod", seconds=30, every=0.2), 8080, timeout=30)
+        client.request("POST", "/v1/completions", json.dumps({"model": "qwen", "prompt": "x", "max_tokens": 150, "ignore_eos": True, "stream": True}),
+                       {"Content-Type": "application/json"})
+        answer = client.getresponse()
+        self.assertTrue(answer.readline().startswith(b"data: "))
+        self.arena("serve", "delete", "qwen-chat")
+        self.assertTrue(answer.read().endswith(b"data: [DONE]\n\n"))
+        client.close()
+        eventually(lambda: not self.get("pods")["items"], "the pod to go", seconds=30, every=0.2)
+
     def test_mistakes_make_nothing(self):
         self.start()
         cases = {
