@@ -16,15 +16,8 @@ using simdjson::dom::element_type;
 constexpr int kNestingMax = 64;
 constexpr std::size_t kSchemaBytesMax = 1 << 20;
 
-// What says nothing about which values are valid, or says it of formats, which are not enforced.
-constexpr std::string_view kNotes[] = {
-    "title",         "description", "default",      "example",         "examples",         "$schema",
-    "$id",           "id",          "$comment",     "$anchor",         "$vocabulary",      "deprecated",
-    "readOnly",      "writeOnly",   "format",       "contentEncoding", "contentMediaType", "contentSchema",
-    "discriminator", "xml",         "externalDocs", "$defs",           "definitions",      "strict",
-    "nullable"};
-
-// What says whole shapes: none of them beside another.
+// What says whole shapes: none of them beside another. Names that are in none of these lists say nothing
+// about which values are valid (title, default, $defs), or are not enforced (format).
 constexpr std::string_view kShapes[] = {"$ref", "allOf", "anyOf", "oneOf", "enum", "const"};
 
 constexpr std::string_view kDetails[] = {

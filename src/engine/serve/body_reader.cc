@@ -53,6 +53,14 @@ ApiResult<GenerateRequest> BodyReader::generate(Api api, std::string_view body, 
                                       });
 }
 
+bool BodyReader::has_messages(std::string_view body) {
+  const auto found =
+      with_object<bool>(state_->parser, body, [](simdjson::dom::object object) -> ApiResult<bool> {
+        return object.at_key("messages").error() == simdjson::SUCCESS;
+      });
+  return found && *found;
+}
+
 ApiResult<TokenizeRequest> BodyReader::tokenize(std::string_view body) {
   return with_object<TokenizeRequest>(
       state_->parser, body, [&](simdjson::dom::object object) -> ApiResult<TokenizeRequest> {

@@ -64,6 +64,7 @@ Respond answer_error(Desk& desk, Exchange& exchange, const ApiError& error);
 // generate.cc
 Respond completions(Desk& desk, Exchange& exchange);
 Respond chat_completions(Desk& desk, Exchange& exchange);
+Respond invocations(Desk& desk, Exchange& exchange);  // SageMaker's name for either
 
 // text_routes.cc
 Respond tokenize(Desk& desk, Exchange& exchange);

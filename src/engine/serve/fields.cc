@@ -1,10 +1,25 @@
 #include "engine/serve/fields.h"
 
+#include <charconv>
 #include <cmath>
 
 namespace tidegate::serve {
 
 using simdjson::dom::element_type;
+
+namespace {
+
+// A string that is a number and nothing else.
+template <typename T>
+std::optional<T> number_in(Json value) {
+  const std::string_view text = value;
+  T number{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool all = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return all ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
 
 ApiResult<void> read_text(Json value, std::string_view path, std::string& out) {
   if (value.is_null()) return {};
@@ -42,6 +57,14 @@ ApiResult<void> read_int(Json value, std::string_view path, std::optional<std::i
       return bad_shape("int_from_float", path,
                        "Input should be a valid integer, got a number with a fractional part");
     }
+    case element_type::BOOL:
+      out = bool(value) ? 1 : 0;
+      return {};
+    case element_type::STRING:
+      out = number_in<std::int64_t>(value);
+      if (out) return {};
+      return bad_shape("int_parsing", path,
+                       "Input should be a valid integer, unable to parse string as an integer");
     default:
       return bad_shape("int_type", path, "Input should be a valid integer");
   }
@@ -60,6 +83,11 @@ ApiResult<void> read_number(Json value, std::string_view path, std::optional<dou
     case element_type::DOUBLE:
       out = double(value);
       return {};
+    case element_type::STRING:
+      out = number_in<double>(value);
+      if (out && std::isfinite(*out)) return {};
+      return bad_shape("float_parsing", path,
+                       "Input should be a valid number, unable to parse string as a number");
     default:
       return bad_shape("float_type", path, "Input should be a valid number");
   }

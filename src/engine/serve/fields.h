@@ -24,7 +24,7 @@ using Json = simdjson::dom::element;
 // Each leaves `out` alone for null.
 ApiResult<void> read_text(Json value, std::string_view path, std::string& out);
 ApiResult<void> read_bool(Json value, std::string_view path, bool& out);
-// Whole numbers, also written as 3.0.
+// Whole numbers, also written as 3.0, "3" or true: vLLM's models are lenient, and clients lean on it.
 ApiResult<void> read_int(Json value, std::string_view path, std::optional<std::int64_t>& out);
 ApiResult<void> read_number(Json value, std::string_view path, std::optional<double>& out);
 

@@ -336,6 +336,7 @@ constexpr FlagSpec kSpecs[] = {
     {"scheduler-cls", Takes::kValue, nullptr, ""},
     {"preemption-mode", Takes::kValue, nullptr, ""},
     {"guided-decoding-backend", Takes::kValue, nullptr, ""},
+    {"structured-outputs-config", Takes::kValue, nullptr, ""},
     {"logits-processor-pattern", Takes::kValue, nullptr, ""},
     {"logits-processors", Takes::kList, nullptr, ""},
     {"logprobs-mode", Takes::kValue, nullptr, ""},

@@ -77,6 +77,7 @@ struct Route {
 constexpr Route kRoutes[] = {
     {"POST", "/v1/completions", completions, Open::kAlways, true},
     {"POST", "/v1/chat/completions", chat_completions, Open::kAlways, true},
+    {"POST", "/invocations", invocations, Open::kAlways, true},
     {"GET", "/v1/models", models},
     {"POST", "/v1/embeddings", no_embeddings, Open::kAlways, true},
     {"POST", "/tokenize", tokenize, Open::kAlways, true},

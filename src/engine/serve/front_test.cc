@@ -174,6 +174,22 @@ TEST(Front, RefusesInVllmsWay) {
   });
 }
 
+TEST(Front, InvocationsAreEitherAndEmbeddingsAreRefused) {
+  World world;
+  world.run([](World& w) -> net::Task<void> {
+    const auto text = co_await w.ask("POST", "/invocations", R"({"prompt": "x", "max_tokens": 2})");
+    EXPECT_EQ(json::parse(text.body)["object"], "text_completion");
+    const auto chat = co_await w.ask("POST", "/invocations",
+                                     R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 2})");
+    EXPECT_EQ(json::parse(chat.body)["object"], "chat.completion");
+    const auto broken = co_await w.ask("POST", "/invocations", "{");
+    EXPECT_EQ(broken.status, 400);
+    const auto embeddings = co_await w.ask("POST", "/v1/embeddings", R"({"input": "x"})");
+    EXPECT_EQ(embeddings.status, 400);
+    EXPECT_NE(embeddings.body.find("does not support Embeddings"), std::string::npos);
+  });
+}
+
 TEST(Front, KeysGuardV1Only) {
   World world(flags_of({"--api-key", "first", "second"}));
   world.run([](World& w) -> net::Task<void> {

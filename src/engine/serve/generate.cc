@@ -275,5 +275,9 @@ Respond generate(Desk& desk, Exchange& exchange, Api api) {
 
 Respond completions(Desk& desk, Exchange& exchange) { co_await generate(desk, exchange, Api::kCompletion); }
 Respond chat_completions(Desk& desk, Exchange& exchange) { co_await generate(desk, exchange, Api::kChat); }
+Respond invocations(Desk& desk, Exchange& exchange) {
+  const bool chat = desk.bodies.has_messages(exchange.request.body);
+  co_await generate(desk, exchange, chat ? Api::kChat : Api::kCompletion);
+}
 
 }  // namespace tidegate::serve

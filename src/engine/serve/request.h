@@ -101,6 +101,8 @@ class BodyReader {
   ~BodyReader();
 
   ApiResult<GenerateRequest> generate(Api api, std::string_view body, const RequestRules& rules);
+  // Whether the body is a conversation: for routes that take both APIs' bodies.
+  bool has_messages(std::string_view body);
   ApiResult<TokenizeRequest> tokenize(std::string_view body);
   ApiResult<DetokenizeRequest> detokenize(std::string_view body, std::size_t vocabulary);
   ApiResult<AdapterRequest> adapter(std::string_view body);

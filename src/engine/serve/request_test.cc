@@ -70,6 +70,21 @@ TEST(Completion, ReadsSampling) {
   EXPECT_EQ(request->n, 2u);
 }
 
+TEST(Completion, NumbersMayBeWrittenAsText) {
+  const auto request = completion(
+      R"({"prompt": "x", "max_tokens": "9", "temperature": "0.5", "logprobs": true, "logit_bias": {"3": "-1"}})");
+  ASSERT_TRUE(request.has_value()) << refusal(request);
+  EXPECT_EQ(request->max_tokens, 9u);
+  EXPECT_FLOAT_EQ(request->sampling.temperature, .5f);
+  EXPECT_EQ(request->sampling.logprobs, 1);
+  for (const char* number :
+       {"\"\"", "\"1e999\"", "\"inf\"", "\"nan\"", "\"1 \"", "\"0x1\"", "[]", "{}", "true"}) {
+    const auto refused = completion(R"({"prompt": "x", "temperature": )" + std::string(number) + "}");
+    EXPECT_EQ(refused ? "" : refused.error().param, "body.temperature") << number;
+  }
+  EXPECT_EQ(completion(R"({"prompt": "x", "max_tokens": "9.5"})").error().param, "body.max_tokens");
+}
+
 TEST(Completion, MinusOneMeansNoSeed) { EXPECT_FALSE(completion(R"({"prompt": "x", "seed": -1})")->seed); }
 
 TEST(Completion, RefusesShapesWithThePathOfTheField) {
