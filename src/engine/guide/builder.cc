@@ -109,11 +109,12 @@ NodeId Builder::character(const CodeSet& set, Spelling spelling, NodeId next) {
     plain.remove(json_escaped());
   }
   ByteSet ascii;
-  CodeSet wide;
+  CodeSet::Ranges beyond;
   for (const auto& [first, last] : plain.ranges()) {
     for (char32_t code = first; code <= last && code < 0x80; ++code) ascii.set(code);
-    wide.add(CodeSet::range(std::max<char32_t>(first, 0x80), last));
+    if (last >= 0x80) beyond.emplace_back(std::max<char32_t>(first, 0x80), last);
   }
+  const CodeSet wide = CodeSet::of_ranges(std::move(beyond));
   if (!wide.empty()) {
     const auto known = characters_.find(wide.ranges());
     const RuleId written = known != characters_.end() ? known->second : rule(utf8(wide, kEnd));

@@ -18,31 +18,34 @@ void append(CodeSet::Ranges& ranges, char32_t first, char32_t last) {
 
 }  // namespace
 
-CodeSet CodeSet::range(char32_t first, char32_t last) {
+CodeSet CodeSet::range(char32_t first, char32_t last) { return of_ranges({{first, last}}); }
+
+CodeSet CodeSet::of_ranges(Ranges ranges) {
+  std::sort(ranges.begin(), ranges.end());
   CodeSet set;
-  append(set.ranges_, first, std::min<char32_t>(last, kSurrogates - 1));
-  append(set.ranges_, std::max(first, kAfterSurrogates), std::min(last, kCodeMax));
+  for (const auto& [first, last] : ranges) {
+    append(set.ranges_, first, std::min<char32_t>(last, kSurrogates - 1));
+    append(set.ranges_, std::max(first, kAfterSurrogates), std::min(last, kCodeMax));
+  }
   return set;
 }
 
 CodeSet& CodeSet::add(const CodeSet& other) {
   Ranges all = ranges_;
   all.insert(all.end(), other.ranges_.begin(), other.ranges_.end());
-  std::sort(all.begin(), all.end());
-  ranges_.clear();
-  for (const auto& [first, last] : all) append(ranges_, first, last);
+  *this = of_ranges(std::move(all));
   return *this;
 }
 
 CodeSet CodeSet::complement() const {
-  CodeSet out;
+  Ranges between;
   char32_t next = 0;
   for (const auto& [first, last] : ranges_) {
-    if (first > next) out.add(range(next, first - 1));
+    if (first > next) between.emplace_back(next, first - 1);
     next = last + 1;
   }
-  if (next <= kCodeMax) out.add(range(next, kCodeMax));
-  return out;
+  if (next <= kCodeMax) between.emplace_back(next, kCodeMax);
+  return of_ranges(std::move(between));
 }
 
 CodeSet& CodeSet::remove(const CodeSet& other) {

@@ -19,6 +19,8 @@ class CodeSet {
   CodeSet() = default;
   static CodeSet of(char32_t code) { return range(code, code); }
   static CodeSet range(char32_t first, char32_t last);
+  // In any order, overlapping or not.
+  static CodeSet of_ranges(Ranges ranges);
   static CodeSet all() { return range(0, kCodeMax); }
 
   CodeSet& add(const CodeSet& other);

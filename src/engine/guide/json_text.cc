@@ -16,7 +16,6 @@ ByteSet set_of(std::string_view bytes) {
   return set;
 }
 
-// What stands in a JSON string as itself.
 CodeSet plain() {
   CodeSet escaped = CodeSet::range(0, 0x1F);
   escaped.add(CodeSet::of('"')).add(CodeSet::of('\\'));
@@ -24,6 +23,9 @@ CodeSet plain() {
 }
 
 }  // namespace
+
+JsonText::JsonText(Builder& builder, bool blanks)
+    : builder_(builder), with_blanks_(blanks), plain_(plain()) {}
 
 NodeId JsonText::blanks(NodeId next) {
   if (!with_blanks_) return next;
@@ -50,7 +52,7 @@ RuleId JsonText::character() {
   const NodeId code = builder_.byte('u', builder_.either(other, builder_.either(below, pair)));
   const NodeId escape =
       builder_.byte('\\', builder_.either(builder_.bytes(set_of("\"\\/bfnrt"), kEnd), code));
-  character_ = builder_.rule(builder_.either(builder_.character(plain(), Spelling::kPlain, kEnd), escape));
+  character_ = builder_.rule(builder_.either(builder_.character(plain_, Spelling::kPlain, kEnd), escape));
   return *character_;
 }
 
@@ -135,30 +137,31 @@ NodeId JsonText::name_beside(const std::vector<std::string>& others, NodeId next
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  const RuleId any = builder_.rule(builder_.character(plain(), Spelling::kPlain, kEnd));
+  const RuleId any = builder_.rule(builder_.character(plain_, Spelling::kPlain, kEnd));
   const NodeId free = builder_.repeat(0, kNever, builder_.byte('"', next),
                                       [&](NodeId after) { return builder_.call(any, after); });
-  return builder_.byte('"', name_after(names, 0, free, next));
+  return builder_.byte('"', name_after(names, 0, {free, next}));
 }
 
 // After the first `shared` characters, which all of `others` have in common: the name may end unless one of
 // them ends here, go on as some of them do, or leave them all.
-NodeId JsonText::name_after(const std::vector<std::u32string>& others, std::size_t shared, NodeId free,
-                            NodeId next) {
-  CodeSet leaves = plain();
-  std::vector<NodeId> ways;
+NodeId JsonText::name_after(std::span<const std::u32string> others, std::size_t shared, NameEnds ends) {
   const bool one_ends = !others.empty() && others[0].size() == shared;
+  CodeSet::Ranges taken;
+  std::vector<NodeId> ways;
   for (std::size_t i = one_ends ? 1 : 0; i < others.size() && !builder_.full();) {
+    const std::size_t begin = i;
     const char32_t code = others[i][shared];
-    std::vector<std::u32string> alike;
-    for (; i < others.size() && others[i][shared] == code; ++i) alike.push_back(others[i]);
-    if (!plain().contains(code)) continue;
-    leaves.remove(CodeSet::of(code));
-    ways.push_back(
-        builder_.character(CodeSet::of(code), Spelling::kPlain, name_after(alike, shared + 1, free, next)));
+    while (i < others.size() && others[i][shared] == code) ++i;
+    if (!plain_.contains(code)) continue;
+    taken.emplace_back(code, code);
+    const NodeId rest = name_after(others.subspan(begin, i - begin), shared + 1, ends);
+    ways.push_back(builder_.character(CodeSet::of(code), Spelling::kPlain, rest));
   }
-  NodeId at = builder_.character(leaves, Spelling::kPlain, free);
-  if (!one_ends) at = builder_.either(builder_.byte('"', next), at);
+  CodeSet leaves = plain_;
+  leaves.remove(CodeSet::of_ranges(std::move(taken)));
+  NodeId at = builder_.character(leaves, Spelling::kPlain, ends.free);
+  if (!one_ends) at = builder_.either(builder_.byte('"', ends.next), at);
   for (const NodeId way : ways) at = builder_.either(way, at);
   return at;
 }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ namespace tidegate::guide {
 
 class JsonText {
  public:
-  JsonText(Builder& builder, bool blanks) : builder_(builder), with_blanks_(blanks) {}
+  JsonText(Builder& builder, bool blanks);
 
   NodeId blanks(NodeId next);
   NodeId value(NodeId next);
@@ -43,10 +44,15 @@ class JsonText {
   RuleId array_rule();
   RuleId object_rule();
   NodeId digits(std::uint32_t least, std::uint32_t most, NodeId next);
-  NodeId name_after(const std::vector<std::u32string>& others, std::size_t shared, NodeId free, NodeId next);
+  struct NameEnds {
+    NodeId free;  // inside a name that is like none of the others
+    NodeId next;  // after its quote
+  };
+  NodeId name_after(std::span<const std::u32string> others, std::size_t shared, NameEnds ends);
 
   Builder& builder_;
   const bool with_blanks_;
+  const CodeSet plain_;  // what stands in a string as itself
   std::optional<RuleId> blanks_, character_, value_, object_, array_;
 };
 

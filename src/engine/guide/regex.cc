@@ -43,7 +43,8 @@ class Emitter {
 
   bool is_one_character(std::size_t index) const {
     const Expression::Part& part = parts_[index];
-    return part.kind == Expression::Kind::kSet ||
+    constexpr std::size_t kFewRanges = 8;
+    return (part.kind == Expression::Kind::kSet && part.set.ranges().size() <= kFewRanges) ||
            (part.kind == Expression::Kind::kSequence && part.inside.size() == 1 &&
             is_one_character(part.inside[0]));
   }

@@ -272,7 +272,7 @@ class Parser {
 
   CodeSet bracket() {
     const bool inverted = take("^");
-    CodeSet set;
+    CodeSet::Ranges members;
     for (bool first = true; !failed(); first = false) {
       if (at_end()) {
         refuse("a [ has no ]");
@@ -295,8 +295,9 @@ class Parser {
         }
         one = CodeSet::range(*low, *high);
       }
-      set.add(one);
+      members.insert(members.end(), one.ranges().begin(), one.ranges().end());
     }
+    const CodeSet set = CodeSet::of_ranges(std::move(members));
     return inverted ? set.complement() : set;
   }
 

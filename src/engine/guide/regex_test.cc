@@ -121,6 +121,14 @@ TEST(Regex, HostileSizesAreRefusedAtOnce) {
   EXPECT_EQ(regex("a{1000000000}", "").substr(0, 40), "cannot be read: a count is over 100000 (");
   EXPECT_EQ(regex("(((a{1,1000}){1,1000}){1,1000}){1,1000}", ""), "begins") << "counts of counts are calls";
   EXPECT_EQ(regex("(.?){0,50000}(.?){0,50000}(.?){0,50000}", "").substr(0, 9), "is too la");
+  // Thousands of ranges, thousands of times.
+  std::string many = "[";
+  for (char32_t code = 0x4E00; code < 0x4E00 + 2 * 9000; code += 2) {
+    many += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
+             static_cast<char>(0x80 | (code & 63))};
+  }
+  EXPECT_EQ(regex(many + "]{1,50000}", "一丂"), "yes");
+  EXPECT_EQ(regex(many + "]{1,50000}", "丁"), "no");
   EXPECT_EQ(regex(std::string(70'000, 'a'), "").substr(0, 14), "is longer than");
 }
 

@@ -14,7 +14,7 @@ using Object = SchemaCompiler::Object;
 using simdjson::dom::element_type;
 
 constexpr int kNestingMax = 64;
-constexpr std::size_t kSchemaBytesMax = 1 << 20;
+constexpr std::size_t kSchemaBytesMax = 256 * 1024;
 
 // What says whole shapes: none of them beside another. Names that are in none of these lists say nothing
 // about which values are valid (title, default, $defs), or are not enforced (format).

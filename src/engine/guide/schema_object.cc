@@ -1,6 +1,8 @@
 // Objects, arrays and strings of a schema.
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "engine/guide/regex.h"
 #include "engine/guide/schema_compiler.h"
@@ -36,7 +38,7 @@ Result<std::optional<RuleId>> SchemaCompiler::other_members(const Place& at, Obj
 // The named members in their order; required ones that have no schema come last.
 Result<std::vector<SchemaCompiler::Member>> SchemaCompiler::members(const Place& at, Object schema,
                                                                     const std::optional<RuleId>& others) {
-  std::vector<std::string> required;
+  std::set<std::string, std::less<>> required;
   Json given;
   if (schema.at_key("required").get(given) == simdjson::SUCCESS) {
     simdjson::dom::array list;
@@ -44,10 +46,8 @@ Result<std::vector<SchemaCompiler::Member>> SchemaCompiler::members(const Place&
     for (const Json item : list) {
       std::string_view name;
       if (item.get(name) != simdjson::SUCCESS) return refuse(at, "required", "needs a list of names");
-      required.emplace_back(name);
+      required.emplace(name);
     }
-    std::sort(required.begin(), required.end());
-    required.erase(std::unique(required.begin(), required.end()), required.end());
   }
   std::vector<Member> found;
   if (schema.at_key("properties").get(given) == simdjson::SUCCESS) {
@@ -57,10 +57,9 @@ Result<std::vector<SchemaCompiler::Member>> SchemaCompiler::members(const Place&
       if (name.size() > kNameBytesMax) return refuse(at, "properties", "has a name that is too long");
       const auto value = rule_of(at.inside(inner, "properties." + std::string(name)));
       if (!value) return tl::unexpected(value.error());
-      const auto wanted = std::lower_bound(required.begin(), required.end(), name);
-      const bool is_required = wanted != required.end() && *wanted == name;
-      if (is_required) required.erase(wanted);
-      found.push_back({std::string(name), member_rule(name, *value), is_required});
+      const auto wanted = required.find(name);
+      found.push_back({std::string(name), member_rule(name, *value), wanted != required.end()});
+      if (wanted != required.end()) required.erase(wanted);
     }
   }
   for (const std::string& name : required) {

@@ -204,6 +204,11 @@ TEST(Schema, HostileOnesAreRefused) {
   std::string nested = "{}";
   for (int i = 0; i < 300; ++i) nested = R"({"type":"array","items":)" + nested + "}";
   EXPECT_NE(schema(nested, "").find("is nested too deeply"), std::string::npos);
+  // Long names that are alike for long, beside which others are allowed.
+  std::string alike = R"({"additionalProperties":true,"properties":{)";
+  for (int i = 0; i < 450; ++i) alike += "\"" + std::string(500, 'a') + std::to_string(i) + "\":{},";
+  EXPECT_EQ(schema(alike + "\"\":{}}}", R"({"ab":1})").substr(0, 15), "is too large fo");
+  EXPECT_EQ(schema(std::string(300'000, ' ') + "{}", ""), "the schema is larger than 262144 bytes");
   // Each definition is two of the next: the ways multiply.
   std::string doubling = R"({"$defs":{)";
   for (int i = 0; i < 40; ++i) {
