@@ -9,9 +9,8 @@ import subprocess
 
 from harness import Connection, WireTest, post_bytes, settings
 from harness.client import json_body
-from harness.process import Process, eventually, free_port
 
-DEMO = settings.ROOT / "examples/models/demo-llama"
+DEMO = settings.DEMO_MODEL
 SQL = settings.ROOT / "examples/models/adapters/sql-lora"
 
 
@@ -50,21 +49,9 @@ class EngineMistakes(WireTest):
         for word in words:
             self.assertIn(word, error)
 
-    def serve(self, *flags, model=DEMO, env=None):
-        port = free_port()
-        self.process = self.own(Process([settings.BINARY, "engine", "--model", model, "--served-model-name", "demo", "--host",
-                                         "127.0.0.1", "--port", port, *flags], self.folder, f"engine-{port}", env=env))
-
-        def ready():
-            self.assertTrue(self.process.alive(), self.process.log())
-            try:
-                with Connection("127.0.0.1", port) as client:
-                    return client.ask(b"GET /health HTTP/1.1\r\nHost: e\r\n\r\n").status == 200
-            except OSError:
-                return False
-
-        eventually(ready, "the engine answers")
-        return port
+    def serve(self, *flags, **options):
+        self.process = self.real_engine(*flags, **options)
+        return self.process.port
 
     def ask(self, port, path, body):
         with Connection("127.0.0.1", port) as client:

@@ -5,11 +5,9 @@ import concurrent.futures
 import json
 import re
 
-from harness import Connection, WireTest, post_bytes, settings
+from harness import Connection, WireTest, post_bytes
 from harness.client import json_body
-from harness.process import Process, eventually, free_port
 
-DEMO = settings.ROOT / "examples/models/demo-llama"
 PERSON = {"type": "object",
           "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 12},
                          "age": {"type": "integer", "minimum": 0, "maximum": 120},
@@ -20,20 +18,6 @@ CODE = r"[A-Z]{2,4}-\d{3}( [a-z]+)?"
 
 
 class Guided(WireTest):
-    def serve(self, *flags):
-        self.port = free_port()
-        self.process = self.own(Process([settings.BINARY, "engine", "--served-model-name", "demo", "--host", "127.0.0.1",
-                                         "--port", self.port, *flags], self.folder, "engine"))
-
-        def ready():
-            self.assertTrue(self.process.alive(), self.process.log())
-            try:
-                return self.get("/health").status == 200
-            except OSError:
-                return False
-
-        eventually(ready, "the engine answers")
-
     def get(self, path):
         with Connection("127.0.0.1", self.port) as client:
             return client.ask(f"GET {path} HTTP/1.1\r\nHost: e\r\n\r\n".encode())
@@ -63,7 +47,7 @@ class Guided(WireTest):
         return person
 
     def test_each_form_of_asking(self):
-        self.serve("--model", DEMO)
+        self.port = self.real_engine().port
         for fields in ({"response_format": {"type": "json_object"}}, {"guided_json": {"type": "object"}},
                        {"structured_outputs": {"json_object": True}}):
             for choice in self.texts(n=8, seed=3, max_tokens=400, **fields):
@@ -90,7 +74,7 @@ class Guided(WireTest):
         self.assertTrue(compact[0].startswith("[1,1,1"), compact)
 
     def test_with_everything_else_that_can_be_asked_for(self):
-        self.serve("--model", DEMO)
+        self.port = self.real_engine().port
         fields = {"guided_regex": CODE, "seed": 11}
         whole = self.texts(**fields)[0]
         # Chat, and a stream of it.
@@ -120,14 +104,14 @@ class Guided(WireTest):
             self.assertEqual(list(pool.map(lambda request: self.texts(**request), requests)), alone)
 
     def test_words_that_may_not_be_said(self):
-        self.serve("--model", DEMO)
+        self.port = self.real_engine().port
         free = self.texts(temperature=0, max_tokens=30)[0]
         word = next(word for word in free.split() if word.isalpha())
         self.assertNotIn(word, self.texts(temperature=0, max_tokens=30, bad_words=[word])[0].split())
         self.assertEqual(self.ask(bad_words=[""]).status, 400)
 
     def test_a_preempted_sequence_finds_its_place_again(self):
-        self.serve("--model", DEMO, "--num-gpu-blocks-override", "24", "--max-model-len", "256", "--no-enable-prefix-caching")
+        self.port = self.real_engine("--num-gpu-blocks-override", "24", "--max-model-len", "256", "--no-enable-prefix-caching").port
         pattern = "([a-z]{3} ){40}end"
         alone = [self.texts(guided_regex=pattern, seed=40 + i)[0] for i in range(6)]
         self.assertEqual(self.texts(guided_regex=pattern, seed=40, n=6), alone)
@@ -137,7 +121,7 @@ class Guided(WireTest):
         self.assertGreater(float(preempted.group(1)), 0)
 
     def test_what_cannot_be_followed_is_refused_by_name(self):
-        self.serve("--model", DEMO)
+        self.port = self.real_engine().port
         for fields, words in (
                 ({"guided_grammar": "root ::= x"}, "guided_grammar is not supported"),
                 ({"structured_outputs": {"grammar": "root ::= x"}}, "structured_outputs.grammar is not supported"),
@@ -159,7 +143,7 @@ class Guided(WireTest):
         self.assertEqual(self.texts(guided_choice=["fine"]), ["fine"])
 
     def test_simulated_answers_keep_to_it_too(self):
-        self.serve("--simulate=instant", "--model", "demo")
+        self.port = self.real_engine("--simulate=instant", model="demo").port
         self.person(self.texts(guided_json=PERSON)[0])
         self.assertRegex(self.texts(guided_regex=CODE)[0], f"^{CODE}$")
         self.assertIn(self.texts(guided_choice=["left", "right"])[0], ("left", "right"))

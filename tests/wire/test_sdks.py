@@ -6,9 +6,8 @@ import shutil
 import subprocess
 
 from harness import Connection, WireTest, manifests, needs, settings
-from harness.process import Process, eventually, free_port
+from harness.process import eventually
 
-DEMO = settings.ROOT / "examples/models/demo-llama"
 NODE = settings.ROOT / "build" / "node"
 HARNESS = settings.ROOT / "tests/wire/harness"
 SCENARIOS = ("completes", "streams", "errors", "json", "tools")
@@ -32,21 +31,6 @@ class Address:
 
 
 class Sdks(WireTest):
-    def serve(self, *flags):
-        port = free_port()
-        process = self.own(Process([settings.BINARY, "engine", "--served-model-name", "demo", "--host", "127.0.0.1", "--port", port,
-                                    *flags], self.folder, f"engine-{port}"))
-
-        def ready():
-            self.assertTrue(process.alive(), process.log())
-            try:
-                return self.get(port, "/health").status == 200
-            except OSError:
-                return False
-
-        eventually(ready, "the engine answers")
-        return port
-
     def get(self, port, path):
         with Connection("127.0.0.1", port) as client:
             return client.ask(f"GET {path} HTTP/1.1\r\nHost: e\r\n\r\n".encode())
@@ -67,7 +51,7 @@ class Sdks(WireTest):
         return float(re.search(rf"^{name}\{{[^}}]*\}} (\S+)", page, re.M).group(1))
 
     def leave(self, sdk):
-        engine = self.serve("--simulate=instant", "--model", "demo", "--time-to-first-token", "20", "--inter-token-latency", "20")
+        engine = self.real_engine("--simulate=instant", "--time-to-first-token", "20", "--inter-token-latency", "20", model="demo").port
         for door in (engine, self.through_gateway(engine)):
             before = self.metric(engine, "vllm:generation_tokens_total")
             self.play(sdk, door, "leaves")
@@ -76,11 +60,11 @@ class Sdks(WireTest):
 
     @needs_python
     def test_python_against_the_engine(self):
-        self.play(python_sdk, self.serve("--model", DEMO), *SCENARIOS)
+        self.play(python_sdk, self.real_engine().port, *SCENARIOS)
 
     @needs_python
     def test_python_through_the_gateway(self):
-        self.play(python_sdk, self.through_gateway(self.serve("--model", DEMO)), *SCENARIOS)
+        self.play(python_sdk, self.through_gateway(self.real_engine().port), *SCENARIOS)
 
     @needs_python
     def test_a_python_client_that_leaves_frees_the_slot(self):
@@ -88,11 +72,11 @@ class Sdks(WireTest):
 
     @needs_node
     def test_node_against_the_engine(self):
-        self.play(node_sdk, self.serve("--model", DEMO), *SCENARIOS)
+        self.play(node_sdk, self.real_engine().port, *SCENARIOS)
 
     @needs_node
     def test_node_through_the_gateway(self):
-        self.play(node_sdk, self.through_gateway(self.serve("--model", DEMO)), *SCENARIOS)
+        self.play(node_sdk, self.through_gateway(self.real_engine().port), *SCENARIOS)
 
     @needs_node
     def test_a_node_client_that_leaves_frees_the_slot(self):

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 from . import settings
+from .client import Connection
 from .engine import FakeEngine
 from .gateway import Gateway
 from .process import Process, eventually, free_port
@@ -64,6 +65,25 @@ class WireTest(unittest.TestCase):
         """Hands over something with stop()."""
         self._started.append(started)
         return started
+
+    def real_engine(self, *flags, model=settings.DEMO_MODEL, env=None):
+        """`tidegate engine` over a model that it serves as "demo", once it is ready: a Process with its `port`."""
+        port = free_port()
+        engine = self.own(Process([settings.BINARY, "engine", "--model", model, "--served-model-name", "demo", "--host", "127.0.0.1",
+                                   "--port", port, *flags], self.folder, f"engine-{port}", env=env))
+        engine.port = port
+
+        def is_ready():
+            if not engine.alive():
+                raise AssertionError(f"tidegate engine ended:\n{engine.log()[-3000:]}")
+            try:
+                with Connection("127.0.0.1", port) as client:
+                    return client.ask(b"GET /health HTTP/1.1\r\nHost: e\r\n\r\n").status == 200
+            except OSError:
+                return False
+
+        eventually(is_ready, "the engine answers")
+        return engine
 
     def gateway(self, manifests, **options):
         return self.own(Gateway(self.folder, manifests, **options)).ready()

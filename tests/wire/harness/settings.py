@@ -6,6 +6,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("TIDEGATE_BINARY", ROOT / "build" / "release" / "tidegate"))
 TOOLS = ROOT / "build" / "tools"
+DEMO_MODEL = ROOT / "examples" / "models" / "demo-llama"
 VENV_PYTHON = ROOT / "build" / "venv" / "bin" / "python"
 # Beside the checkout, or one above for a work tree.
 CONFORMANCE = next((shared for shared in (up / "shared/data/conformance" for up in ROOT.parents[:2]) if shared.exists()),
