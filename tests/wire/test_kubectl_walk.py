@@ -123,6 +123,11 @@ class IntoPods(Api):
         self.assert_status(self.ask("GET", path), 400, "BadRequest", "Upgrade request required")
         self.assert_status(self.ask("POST", path), 400, "BadRequest", "Upgrade request required")
 
+    def test_what_pods_here_cannot_is_said(self):
+        pod = self.kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}")
+        self.assertIn("ephemeral containers are disabled", self.kubectl("debug", pod, "--image=busybox", fails=True))
+        self.assertIn("could not find the requested resource", self.kubectl("attach", pod, fails=True))
+
     def test_files_through_tar(self):
         pod = self.kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}")
         here, there, back = (pathlib.Path(self.folder) / name for name in ("here", "there", "back"))
@@ -157,6 +162,15 @@ class AroundObjects(Api):
         self.assertNotEqual(self.kubectl("get", "deploy", "idle", "-o", "jsonpath={.metadata.uid}"), uid)
         self.kubectl("delete", "deploy", "idle", "--cascade=foreground")
         self.assertEqual(self.kubectl("get", "rs", "-l", "app=idle", "-o", "name"), "")
+
+    def test_what_is_undone_is_the_revision_that_was(self):
+        # kubectl makes this one as protobuf and undoes it as JSON: the template must still be the same.
+        self.kubectl("create", "deployment", "made", "--image=example/one", "--replicas=0", "--port=8000")
+        for change in (["set", "env", "deploy/made", "A=b"], ["rollout", "restart", "deploy/made"], ["rollout", "undo", "deploy/made"]):
+            self.kubectl(*change)
+            self.kubectl("rollout", "status", "deploy/made", "--timeout=20s")
+        history = self.kubectl("rollout", "history", "deploy/made")
+        self.assertEqual(re.findall(r"^(\d+) ", history, re.MULTILINE), ["1", "3", "4"])
 
     def test_labels_choose(self):
         for name, app in (("b", "x"), ("a", "x"), ("c", "y")):

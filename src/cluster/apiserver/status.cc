@@ -163,7 +163,8 @@ std::string to_text(const Status& status) {
     details["causes"].push_back(std::move(item));
   }
   if (status.retry_after_s > 0) details["retryAfterSeconds"] = status.retry_after_s;
-  if (!details.empty()) json["details"] = std::move(details);
+  // kubectl debug looks for a name in a 404's details without asking whether there are any.
+  if (!details.empty() || status.code == 404) json["details"] = std::move(details);
   json["code"] = status.code;
   return resource::to_text(json);
 }

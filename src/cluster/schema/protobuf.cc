@@ -29,6 +29,13 @@ constexpr std::array<std::string_view, 6> kZeroMatters = {"replicas",
                                                           "revisionHistoryLimit",
                                                           "stabilizationWindowSeconds"};
 
+// Booleans that are false where nothing is said, which Go's JSON leaves out. Written out, they would make another template of
+// one that is the same.
+constexpr std::array<std::string_view, 11> kFalseIsAbsent = {
+    "hostIPC", "hostNetwork", "hostPID",  "stdin",         "stdinOnce",
+    "tty",     "readOnly",    "paused",   "unschedulable", "publishNotReadyAddresses",
+    "globalDefault"};
+
 struct Value {
   int number = 0;  // of the field
   int wire = 0;    // 0 varint, 1 eight bytes, 2 with a length, 5 four bytes
@@ -131,6 +138,9 @@ class Decoder {
     } else {
       const bool zero_matters =
           std::find(kZeroMatters.begin(), kZeroMatters.end(), field.name) != kZeroMatters.end();
+      const bool unsaid = schema.type == Type::kBoolean && value.integer == 0 &&
+                          std::find(kFalseIsAbsent.begin(), kFalseIsAbsent.end(), field.name) != kFalseIsAbsent.end();
+      if (unsaid) return;
       if (std::optional<Json> one_value = one(schema, value, zero_matters, depth))
         into[field.name] = *std::move(one_value);
     }
