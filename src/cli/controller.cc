@@ -61,7 +61,10 @@ class Autoscaling {
       return sources_.gather(subject, now);
     };
     metrics.forget = [this](const std::string& key) { sources_.forget(key); };
-    for (loop::Controller& controller : autoscale::controllers(std::move(metrics), {})) {
+    const auto read_scale = [&server](const cluster::Reference& target) {
+      return server.client().scale(target);
+    };
+    for (loop::Controller& controller : autoscale::controllers(std::move(metrics), read_scale, {})) {
       runtime_.add(std::move(controller));
     }
     runtime_.start();

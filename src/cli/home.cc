@@ -138,7 +138,8 @@ void Home::State::start_autoscaler() {
     return sources->gather(subject, now);
   };
   metrics.forget = [this](const std::string& key) { sources->forget(key); };
-  for (loop::Controller& controller : autoscale::controllers(std::move(metrics), {})) {
+  const auto read_scale = [this](const cluster::Reference& target) { return store->scale(target); };
+  for (loop::Controller& controller : autoscale::controllers(std::move(metrics), read_scale, {})) {
     autoscaler->add(std::move(controller));
   }
   autoscaler->start();

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "resource/kind.h"
 #include "resource/object.h"
+#include "resource/scale.h"
 
 namespace tidegate::cluster {
 
@@ -114,6 +115,13 @@ struct Removed {
   bool gone = false;  // false: it is marked, and goes when finalizers, dependents or the pod's machine let it
 };
 
+// Something of whatever kind, as references to it name it.
+struct Reference {
+  std::string api_version;
+  std::string kind;
+  Key key;
+};
+
 class Client {
  public:
   virtual ~Client() = default;
@@ -150,6 +158,11 @@ class Client {
   // Marks for deletion if finalizers remain, else removes. Pods get a deletionTimestamp and go when the
   // machine that runs them says they have ended, with a grace of 0.
   virtual Result<Removed> remove(const Kind& kind, const Key& key, const RemoveOptions& options = {}) = 0;
+
+  // The scale subresource, of kinds that definitions make too. kNotFound also for a kind that is not known or cannot
+  // be scaled.
+  virtual Result<resource::Scale> scale(const Reference& target) = 0;
+  virtual Result<void> set_scale(const Reference& target, std::int64_t replicas) = 0;
 
   // Pods only: names the node. kConflict if already bound.
   virtual Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) = 0;

@@ -177,6 +177,8 @@ class StatusClient final : public cluster::Client {
                                   const cluster::RemoveOptions&) override {
     return unexpected();
   }
+  Result<resource::Scale> scale(const cluster::Reference&) override { return unexpected(); }
+  Result<void> set_scale(const cluster::Reference&, std::int64_t) override { return unexpected(); }
   Result<void> bind(const cluster::Key&, std::string_view, const cluster::WriteOptions&) override {
     return unexpected();
   }

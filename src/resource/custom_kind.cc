@@ -141,7 +141,15 @@ void CustomKind::set_defaults_of(Json& document) const {
 }
 
 void CustomKind::validate_all(const Json& document, std::vector<Error>& errors) const {
-  version_of(document).structural->validate(document, errors);
+  const Structural& structural = *version_of(document).structural;
+  std::vector<Error> wrong;
+  structural.validate(document, wrong);
+  if (wrong.empty()) structural.check_rules(document, nullptr, wrong);
+  for (Error& error : wrong) errors.push_back(std::move(error));
+}
+
+void CustomKind::validate_change(const Json& before, const Json& after, std::vector<Error>& errors) const {
+  version_of(after).structural->check_rules(after, &before, errors);
 }
 
 const CustomKind* as_custom(const Kind& kind) {

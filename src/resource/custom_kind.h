@@ -18,6 +18,7 @@
 
 #include "resource/json_path.h"
 #include "resource/kind.h"
+#include "resource/scale.h"
 #include "resource/schema.h"
 #include "resource/structural.h"
 
@@ -31,13 +32,6 @@ struct PrinterColumn {
   std::string about;
   int priority = 0;
   JsonPath path;
-};
-
-// Where the scale subresource finds what it shows; paths without a dot in front ("spec.replicas").
-struct ScalePaths {
-  std::string replicas;
-  std::string current;
-  std::string selector;  // empty: none
 };
 
 struct CustomVersion {
@@ -79,6 +73,8 @@ class CustomKind : public Kind {
   // As resource::admit(), which comes here for kinds like this one: defaults, then what is wrong.
   void set_defaults_of(Json& document) const;
   void validate_all(const Json& document, std::vector<Error>& errors) const;
+  // What rules say of a change from one document, which was right, to another.
+  void validate_change(const Json& before, const Json& after, std::vector<Error>& errors) const;
 
  private:
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }

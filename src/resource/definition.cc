@@ -9,6 +9,7 @@
 #include "resource/defaults.h"
 #include "resource/fields.h"
 #include "resource/reader.h"
+#include "resource/structural.h"
 
 namespace tidegate::resource {
 namespace {
@@ -167,17 +168,28 @@ void set_defaults(Json& document) {
   root.at("spec").make("conversion").set("strategy", "None");
 }
 
-bool has_rules(const Json& value) {
-  if (value.is_object() && value.contains("x-kubernetes-validations")) return true;
-  return value.is_structured() && std::any_of(value.begin(), value.end(), has_rules);
+void add_unchecked(const Json& value, const std::string& path, std::vector<std::string>& unchecked) {
+  for (auto part = value.begin(); value.is_structured() && part != value.end(); ++part) {
+    const std::string below = value.is_object() ? path + "." + part.key()
+                                                : path + "[" + std::to_string(part - value.begin()) + "]";
+    if (path.ends_with(".x-kubernetes-validations")) {
+      if (const std::string why = why_unchecked(*part); !why.empty()) unchecked.push_back(below + ": " + why);
+    } else {
+      add_unchecked(*part, below, unchecked);
+    }
+  }
 }
 
-bool has_rules_in(const Json& definition) {
+// Empty if all rules are checked.
+std::string rules_notice(const Json& definition) {
   const Json* versions = find_array(definition, "spec.versions");
-  return versions != nullptr && !defines_built_in(definition) && has_rules(*versions);
+  std::vector<std::string> unchecked;
+  if (versions != nullptr && !defines_built_in(definition)) add_unchecked(*versions, "spec.versions", unchecked);
+  if (unchecked.empty()) return {};
+  return std::to_string(unchecked.size()) + (unchecked.size() == 1 ? " rule" : " rules") +
+         " in x-kubernetes-validations kept and not checked here, the first at " + unchecked.front();
 }
 
-constexpr const char* kRulesNotice = "rules in x-kubernetes-validations are kept and not checked here";
 constexpr const char* kConversionNotice =
     "the conversion webhook is kept and not called here: versions differ in their name alone";
 
@@ -248,7 +260,8 @@ void set_definition_status(Json& definition, const std::string& conflict, std::s
     say("NamesAccepted", false, "NamesConflict", conflict);
     say("Established", false, "NotAccepted", "not all names are accepted");
   }
-  if (has_rules_in(definition)) say("ValidationRulesChecked", false, "NotSupported", kRulesNotice);
+  if (const std::string notice = rules_notice(definition); !notice.empty())
+    say("ValidationRulesChecked", false, "NotSupported", notice);
   const Json* names = find(definition, "spec.names");
   if (conflict.empty() && names != nullptr) status["acceptedNames"] = *names;
   if (!conflict.empty() && !status.contains("acceptedNames")) status["acceptedNames"] = {{"kind", ""}, {"plural", ""}};
@@ -274,7 +287,7 @@ void set_terminating(Json& definition, std::string_view now) {
 
 std::vector<std::string> definition_notices(const Json& definition) {
   std::vector<std::string> notices;
-  if (has_rules_in(definition)) notices.emplace_back(kRulesNotice);
+  if (std::string notice = rules_notice(definition); !notice.empty()) notices.push_back(std::move(notice));
   if (!defines_built_in(definition) && text(definition, "spec.conversion.strategy") == "Webhook") {
     notices.emplace_back(kConversionNotice);
   }

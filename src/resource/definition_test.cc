@@ -74,6 +74,64 @@ TEST(Structurals, SayWhatIsWrong) {
   EXPECT_EQ(wrong(*schema, "{a: 2, l: bad}").size(), 1);
 }
 
+// What the rules say of a document, or of a change.
+std::vector<std::string> ruled(const Structural& schema, std::string_view document, std::string_view before = {}) {
+  const Json old = before.empty() ? Json() : yaml(before);
+  std::vector<Error> errors;
+  schema.check_rules(yaml(document), before.empty() ? nullptr : &old, errors);
+  std::vector<std::string> texts;
+  for (const Error& error : errors) texts.push_back(error.field + ": " + error.message);
+  return texts;
+}
+
+constexpr std::string_view kRuled = R"(
+type: object
+x-kubernetes-validations:
+- {rule: "!has(self.a) || self.a != 13", message: not that one}
+properties:
+  a: {type: integer, x-kubernetes-validations: [{rule: self == oldSelf, message: a stays}]}
+  b:
+    type: object
+    x-kubernetes-validations:
+    - {rule: self.min <= self.max, messageExpression: "'at most ' + string(self.max)", fieldPath: .min}
+    - {rule: "self.min > 0", reason: FieldValueForbidden}
+    properties: {min: {type: integer}, max: {type: integer}}
+  c:
+    type: array
+    x-kubernetes-list-type: map
+    x-kubernetes-list-map-keys: [name]
+    items:
+      type: object
+      x-kubernetes-validations: [{rule: self.size >= oldSelf.size, message: never less}]
+      properties: {name: {type: string}, size: {type: integer}}
+  d: {type: string, x-kubernetes-validations: [{rule: quantity(self) > 1}, {rule: "self < 3"}]}
+)";
+
+TEST(Rules, AreCheckedWhereTheyStand) {
+  const auto schema = structural(kRuled);
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(ruled(*schema, "{a: 1, b: {min: 1, max: 2}, c: [{name: x, size: 1}], d: x}"), Texts{});
+  EXPECT_EQ(ruled(*schema, "{a: 13, b: {min: 3, max: 2}}"),
+            (Texts{"<nil>: Invalid value: \"object\": not that one", "b.min: Invalid value: \"object\": at most 2"}));
+  EXPECT_EQ(ruled(*schema, "{b: {min: 0, max: 2}}"), Texts{"b: Forbidden: failed rule: self.min > 0"});
+  EXPECT_EQ(ruled(*schema, "{b: {min: 1}}"),
+            Texts{"b.min: Invalid value: \"object\": no such key: max evaluating rule: failed rule: self.min <= self.max"});
+}
+
+TEST(Rules, OfChangesLookAtWhatWasThere) {
+  const auto schema = structural(kRuled);
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(ruled(*schema, "{a: 2, c: [{name: y, size: 1}, {name: x, size: 1}]}", "{c: [{name: x, size: 1}]}"), Texts{});
+  EXPECT_EQ(ruled(*schema, "{a: 2, c: [{name: y, size: 1}, {name: x, size: 1}]}", "{a: 1, c: [{name: x, size: 2}]}"),
+            (Texts{"a: Invalid value: \"integer\": a stays", "c[1]: Invalid value: \"object\": never less"}));
+}
+
+TEST(Rules, ThatAreNotCheckedAreTold) {
+  EXPECT_EQ(why_unchecked({{"rule", "self.a > 1"}}), "");
+  EXPECT_EQ(why_unchecked({{"rule", "quantity(self) > 1"}}), "the function quantity is not understood here");
+  EXPECT_NE(why_unchecked({{"rule", "true"}, {"optionalOldSelf", true}}), "");
+}
+
 TEST(Structurals, AreRefusedWithTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"{type: object, properties: {a: {}}}", ".properties[a].type"},

@@ -1,7 +1,7 @@
 // A structural schema, as a CustomResourceDefinition's versions have one: openAPIV3Schema. It fills in defaults, says
 // what is wrong with a document in Kubernetes' words, and gives the Schema by which fields are pruned and owned.
 //
-// Rules in CEL (x-kubernetes-validations) are kept in the definition and not checked; has_rules() tells.
+// Rules in CEL (x-kubernetes-validations) are checked as far as cel/ understands them; why_unchecked() tells of the others.
 //
 // Thread: immutable once read; any thread.
 // Source: Kubernetes, "Extend the Kubernetes API with CustomResourceDefinitions": structural schemas, pruning, defaulting;
@@ -39,16 +39,20 @@ class Structural {
   // At most 100 errors, whose messages are complete: `Invalid value: 0: spec.size in body should be ...`.
   void validate(const Json& document, std::vector<Error>& errors) const;
 
+  // The rules, over a document that is right otherwise: those about a state; with `before`, those about a change.
+  void check_rules(const Json& document, const Json* before, std::vector<Error>& errors) const;
+
   // Of whole documents, with `metadata` where objects have theirs.
   SchemaPtr schema(const SchemaPtr& metadata) const;
 
-  bool has_rules() const { return has_rules_; }
   bool has_defaults() const { return has_defaults_; }
 
  private:
   std::unique_ptr<StructuralNode> root_;
-  bool has_rules_ = false;
   bool has_defaults_ = false;
 };
+
+// Why one of x-kubernetes-validations is kept and not checked; empty: it is checked.
+std::string why_unchecked(const Json& rule);
 
 }  // namespace tidegate::resource

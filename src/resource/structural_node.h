@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cel/expression.h"
 #include "resource/object.h"
 #include "resource/schema.h"
 
@@ -32,6 +33,17 @@ struct StructuralRules {
   StructuralNodePtr none_of;
 };
 
+// One of x-kubernetes-validations.
+struct StructuralRule {
+  cel::Expression rule;
+  std::string text;  // of the rule
+  bool on_change;    // it looks at what was there before
+  std::string message;
+  std::optional<cel::Expression> message_rule;
+  std::string reason;
+  std::string field;  // below the place of the rule, with a dot in front
+};
+
 struct StructuralNode {
   enum class Type { kAny, kObject, kList, kText, kInteger, kNumber, kBoolean };
 
@@ -49,6 +61,8 @@ struct StructuralNode {
   std::vector<std::string> required;
   std::optional<Json> otherwise;  // the default
   std::unique_ptr<StructuralRules> rules;
+  std::vector<StructuralRule> expressions;
+  bool has_expressions = false;  // here or below
 };
 
 // What is wrong with `value` under `node`, which stands at `path`.

@@ -30,12 +30,11 @@ class SchemaReader {
     read_list(json, path, junctor, *made);
     made->rules = rules(json, path);
     if (json.contains("$ref")) wrong(path + ".$ref", "Forbidden: $ref is not supported");
-    if (json.contains("x-kubernetes-validations")) has_rules_ = true;
+    if (!junctor) read_expressions(json, path, *made);
     if (const auto found = json.find("default"); found != json.end()) read_default(*found, path, *made);
     return made;
   }
 
-  bool has_rules() const { return has_rules_; }
   bool has_defaults() const { return has_defaults_; }
 
  private:
@@ -191,6 +190,39 @@ class SchemaReader {
     return nullptr;
   }
 
+  void read_expressions(const Json& json, const std::string& path, Node& made) {
+    const std::string place = path + ".x-kubernetes-validations";
+    if (const auto found = json.find("x-kubernetes-validations"); found != json.end() && !found->is_null()) {
+      if (!found->is_array()) wrong(place, "Invalid value: must be a list");
+      for (std::size_t i = 0; found->is_array() && i < found->size(); ++i) {
+        read_expression((*found)[i], place + "[" + std::to_string(i) + "]", made);
+      }
+    }
+    made.has_expressions = !made.expressions.empty() || (made.items && made.items->has_expressions) ||
+                           (made.additional && made.additional->has_expressions);
+    for (const auto& [name, field] : made.fields) made.has_expressions |= field->has_expressions;
+  }
+
+  void read_expression(const Json& json, const std::string& path, Node& made) {
+    if (!json.is_object()) return wrong(path, "Invalid value: must be an object");
+    const std::string rule = text(json, path, "rule");
+    if (rule.find_first_not_of(" \t\r\n") == std::string::npos)
+      return wrong(path + ".rule", "Required value: rule is not specified");
+    auto parsed = cel::Expression::parse(rule);
+    if (!parsed || !why_unchecked(json).empty()) return;
+    StructuralRule kept{.rule = *parsed,
+                        .text = rule,
+                        .on_change = parsed->mentions("oldSelf"),
+                        .message = text(json, path, "message"),
+                        .message_rule = {},
+                        .reason = text(json, path, "reason"),
+                        .field = text(json, path, "fieldPath")};
+    if (const std::string message = text(json, path, "messageExpression"); !message.empty()) {
+      if (auto told = cel::Expression::parse(message)) kept.message_rule = *std::move(told);
+    }
+    made.expressions.push_back(std::move(kept));
+  }
+
   std::vector<StructuralNodePtr> junctors(const Json& json, const std::string& path, const char* name) {
     std::vector<StructuralNodePtr> all;
     const auto found = json.find(name);
@@ -217,7 +249,6 @@ class SchemaReader {
   static std::string quoted(const std::string& text) { return to_text(Json(text.substr(0, 100))); }
 
   std::vector<Error>& errors_;
-  bool has_rules_ = false;
   bool has_defaults_ = false;
 };
 
@@ -231,7 +262,6 @@ std::shared_ptr<const Structural> Structural::read(const Json& schema, const std
   auto made = std::make_shared<Structural>();
   SchemaReader reader(errors);
   made->root_ = reader.node(schema, path, false);
-  made->has_rules_ = reader.has_rules();
   made->has_defaults_ = reader.has_defaults();
   if (made->root_->type != Node::Type::kObject && made->root_->type != Node::Type::kAny) {
     errors.push_back({Code::kInvalid, path + ".type", "Invalid value: must be object at the root"});

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -22,6 +23,39 @@ spec:
     containers: [{name: kserve-container, image: "vllm:1", command: [vllm, serve, /m]}]
 """
 
+SQUADS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: squads.sport.example.com}
+spec:
+  group: sport.example.com
+  names: {kind: Squad, plural: squads}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size, labelSelectorPath: .status.selector}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+
+RED = """
+apiVersion: sport.example.com/v1
+kind: Squad
+metadata: {name: red}
+spec: {size: 1}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: red, annotations: {tidegate.dev/scaling-period: 1s}}
+spec:
+  scaleTargetRef: {apiVersion: sport.example.com/v1, kind: Squad, name: red}
+  minReplicas: 2
+  maxReplicas: 3
+"""
+
 
 class Controller(WireTest):
     def tidegate(self, *words, given=None):
@@ -31,6 +65,12 @@ class Controller(WireTest):
 
     def get(self, what):
         return json.loads(self.tidegate("get", what, "-o", "json"))["items"]
+
+    def scales_what_it_knows_nothing_of(self):
+        for given in (SQUADS, RED):
+            subprocess.run(["kubectl", "apply", "-f", "-"], env=self.environment, input=given, check=True, capture_output=True, text=True)
+        eventually(lambda: self.get("squads")[0]["spec"]["size"] == 2, "two in the squad", every=0.1)
+        self.tidegate("delete", "hpa", "red")
 
     def test_serving_and_autoscale(self):
         kubeconfig = f"{self.folder}/data/kubeconfig"
@@ -50,6 +90,8 @@ class Controller(WireTest):
 
         # No kubelet runs the pod, so nothing can be measured, and that is said.
         self.assertEqual(eventually(scaled, "the autoscaler's conditions", every=0.1)["reason"], "FailedGetPodsMetric")
+        if shutil.which("kubectl"):
+            self.scales_what_it_knows_nothing_of()
         self.tidegate("delete", "isvc", "chat")
         eventually(lambda: not self.get("ingresses") and not self.get("hpa") and not self.get("deployments"), "all of it to go", every=0.1)
         self.assertTrue(controller.alive(), controller.log())

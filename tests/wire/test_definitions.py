@@ -84,7 +84,10 @@ spec:
       openAPIV3Schema:
         type: object
         properties: {spec: {type: object, properties: {depth: {type: number}}}}
-        x-kubernetes-validations: [{rule: self.spec.depth > 0}]
+        x-kubernetes-validations:
+        - {rule: self.spec.depth > 0.5, message: it would be a puddle}
+        - {rule: "!has(oldSelf.spec) || self.spec.depth >= oldSelf.spec.depth", message: water stays}
+        - {rule: "quantity('1').isGreaterThan(quantity('0'))"}
 """
 
 TIDE = """
@@ -191,6 +194,29 @@ class Definitions(Api):
         self.assert_status(self.ask("PATCH", ALL + "/north", {}, content_type="application/strategic-merge-patch+json"), 415,
                            "UnsupportedMediaType")
 
+    def test_an_autoscaler_scales_it(self):
+        self.kubectl("apply", "-f", "-", stdin=TIDE)
+        self.kubectl("autoscale", "tide", "north", "--min=3", "--max=5", "--cpu-percent=80")
+        self.kubectl("annotate", "hpa", "north", "tidegate.dev/scaling-period=1s")
+        self.kubectl("wait", "--for=jsonpath={.spec.buoys}=3", "tide/north", "--timeout=20s")
+        self.assertIn("SuccessfulRescale", self.kubectl("events", "--for", "hpa/north"))
+
+        def says(reason, message):
+            conditions = json.loads(self.kubectl("get", "hpa", "north", "-o", "json"))["status"]["conditions"]
+            active = next((each for each in conditions if each["type"] == "ScalingActive"), {})
+            return active.get("reason") == reason and message in active["message"]
+
+        eventually(lambda: says("InvalidSelector", "missing a selector"), "a word about the selector")
+        selector = lambda text: self.ask("PATCH", ALL + "/north/status", {"status": {"buoys": 3, "selector": text}}, **MERGE)
+        selector("a in (")
+        eventually(lambda: says("InvalidSelector", "couldn't convert selector"), "a word about its syntax")
+        selector("app=tide")
+        eventually(lambda: says("FailedGetResourceMetric", "no pods returned by selector"), "a word about pods")
+        self.assertRegex(self.kubectl("get", "hpa", "north"), r"Tide/north\s+cpu: <unknown>/80%\s+3\s+5\s+3")
+        self.kubectl("patch", "hpa", "north", "--type=merge", "-p", '{"spec":{"scaleTargetRef":{"kind":"Ocean"}}}')
+        eventually(lambda: 'no matches for kind "Ocean" in version "sea.example.com/v1"' in self.kubectl("get", "hpa", "north", "-o", "yaml"),
+                   "a word about the kind")
+
     def test_status_and_scale_are_subresources(self):
         status, made = self.ask("POST", ALL, {**tide(height=2, buoys=3), "status": {"buoys": 9}})
         self.assertNotIn("status", made)
@@ -295,15 +321,23 @@ class Definitions(Api):
         self.kubectl("wait", "--for=condition=established", "crd/tides.sea.example.com", "--timeout=5s")
         self.assertIn("north", self.kubectl("get", "td"))
 
-    def test_kinds_of_the_whole_cluster_and_rules_that_are_not_checked(self):
+    def test_kinds_of_the_whole_cluster_and_their_rules(self):
         done = self.kubectl_all("apply", "-f", "-", stdin=OCEANS)
-        self.assertIn("x-kubernetes-validations", done.stderr)
+        self.assertIn("1 rule in x-kubernetes-validations kept and not checked here", done.stderr)
+        self.assertIn("x-kubernetes-validations[2]: the function quantity is not understood here", done.stderr)
         conditions = self.ask("GET", DEFINITIONS + "/oceans.sea.example.com")[1]["status"]["conditions"]
         self.assertIn("ValidationRulesChecked", {each["type"] for each in conditions})
         ocean = "apiVersion: sea.example.com/v1\nkind: Ocean\nmetadata: {name: calm}\nspec: {depth: 4.5}\n"
         self.kubectl("apply", "-f", "-", stdin=ocean)
         self.assertEqual(self.kubectl("get", "oceans", "-o", "jsonpath={.items[0].spec.depth}"), "4.5")
         self.assertEqual(self.ask("GET", "/apis/sea.example.com/v1/namespaces/default/oceans")[0], 404)
+        self.assertIn('Invalid value: "object": it would be a puddle', self.kubectl("apply", "-f", "-", stdin=ocean.replace("4.5", "0.2"), fails=True))
+        self.assertIn("water stays", self.kubectl("apply", "-f", "-", stdin=ocean.replace("4.5", "4"), fails=True))
+        self.kubectl("apply", "-f", "-", stdin=ocean.replace("4.5", "5"))
+        self.assertIn("no such key: depth evaluating rule", self.kubectl(
+            "patch", "ocean", "calm", "--type=merge", "-p", '{"spec":{"depth":null}}', fails=True))
+        self.kubectl("patch", "ocean", "calm", "--type=merge", "-p", '{"spec":{"depth":4.5}}', fails=True)
+        self.assertEqual(self.kubectl("get", "oceans", "-o", "jsonpath={.items[0].spec.depth}"), "5")
         self.assertIn("calm", self.tidegate("get", "oceans").stdout)
 
     def test_names_are_served_once(self):

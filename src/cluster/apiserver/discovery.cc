@@ -7,6 +7,7 @@
 
 #include "cluster/apiserver/resource_path.h"
 #include "resource/json.h"
+#include "resource/scale.h"
 #include "resource/version_order.h"
 
 namespace tidegate::apiserver {
@@ -36,7 +37,7 @@ std::vector<Subresource> subresources(const Kind& kind, std::string_view version
   std::vector<Subresource> found;
   const std::vector<std::string_view> read_write = {"get", "patch", "update"};
   if (has_status(kind, version)) found.push_back({"status", {}, {}, {}, read_write});
-  if (scale_paths(kind, version)) found.push_back({"scale", "autoscaling", "v1", "Scale", read_write});
+  if (resource::scale_paths(kind, version)) found.push_back({"scale", "autoscaling", "v1", "Scale", read_write});
   if (kind.group.empty() && kind.kind == "Pod") {
     found.push_back({"log", {}, {}, {}, {"get"}});
     found.push_back({"exec", "", "v1", "PodExecOptions", {"create", "get"}});
@@ -262,15 +263,6 @@ std::string version_text(std::string_view build) {
                             {"goVersion", "none"},
                             {"compiler", "gcc"},
                             {"platform", "linux/amd64"}});
-}
-
-std::optional<resource::ScalePaths> scale_paths(const Kind& kind, std::string_view version) {
-  if (const resource::CustomKind* custom = resource::as_custom(kind)) {
-    const resource::CustomVersion* own = custom->version(version);
-    return own == nullptr ? std::nullopt : own->scale;
-  }
-  if (kind.group != "apps" || (kind.kind != "Deployment" && kind.kind != "ReplicaSet")) return std::nullopt;
-  return resource::ScalePaths{"spec.replicas", "status.replicas", {}};
 }
 
 bool has_status(const Kind& kind, std::string_view version) {

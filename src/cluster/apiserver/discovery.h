@@ -34,9 +34,6 @@ std::optional<std::string> discovery(std::string_view path, Form form, const res
 // GET /version. `build`: our own version.
 std::string version_text(std::string_view build);
 
-// Where the scale subresource finds the replicas; nothing for kinds that have none.
-std::optional<resource::ScalePaths> scale_paths(const resource::Kind& kind, std::string_view version);
-
 // Whether the status is a subresource of its own.
 bool has_status(const resource::Kind& kind, std::string_view version);
 

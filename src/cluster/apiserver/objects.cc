@@ -6,6 +6,7 @@
 #include "cluster/apiserver/discovery.h"
 #include "resource/fields.h"
 #include "resource/json.h"
+#include "resource/scale.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -148,7 +149,7 @@ Answer<Response> route(const Context& context, const Call& call) {
   if (call.path.name.empty()) return answer_many(context, call);
   if (sub.empty()) return answer_one(context, call);
   if (sub == "status" && has_status(*call.kind, call.path.version) && call.method != "DELETE") return answer_one(context, call);
-  if (sub == "scale" && scale_paths(*call.kind, call.path.version)) return answer_scale(context, call);
+  if (sub == "scale" && resource::scale_paths(*call.kind, call.path.version)) return answer_scale(context, call);
   if (sub == "binding" && pod) return answer_binding(context, call);
   if (sub == "eviction" && pod) return answer_eviction(context, call);
   return tl::unexpected(unknown_path());

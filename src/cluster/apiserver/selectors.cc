@@ -1,145 +1,18 @@
 #include "cluster/apiserver/selectors.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
 
-#include "base/ascii.h"
 #include "resource/custom_kind.h"
 #include "resource/fields.h"
 #include "resource/json.h"
-#include "resource/names.h"
 
 namespace tidegate::apiserver {
 namespace {
 
 using resource::Json;
-using resource::Operator;
 
 constexpr std::size_t kTextMax = 16 * 1024;
-
-// The tokens of a label selector: a word, or one of the signs.
-class Lexer {
- public:
-  explicit Lexer(std::string_view text) : text_(text) {}
-
-  // Empty at the end.
-  std::string_view peek() {
-    if (token_.empty()) token_ = read();
-    return token_;
-  }
-  std::string_view next() {
-    const std::string_view token = peek();
-    token_ = {};
-    return token;
-  }
-  bool take(std::string_view wanted) {
-    if (peek() != wanted) return false;
-    next();
-    return true;
-  }
-
- private:
-  static bool is_sign(char c) { return std::string_view("=!,()<>").find(c) != std::string_view::npos; }
-
-  std::string_view read() {
-    text_ = ascii::trim(text_);
-    if (text_.empty()) return {};
-    std::size_t size = 0;
-    if (is_sign(text_.front())) {
-      size = text_.starts_with("==") || text_.starts_with("!=") ? 2 : 1;
-    } else {
-      while (size < text_.size() && !is_sign(text_[size]) && text_[size] != ' ' && text_[size] != '\t')
-        ++size;
-    }
-    const std::string_view token = text_.substr(0, size);
-    text_.remove_prefix(size);
-    return token;
-  }
-
-  std::string_view text_;
-  std::string_view token_;
-};
-
-bool is_word(std::string_view token) {
-  return !token.empty() && std::string_view("=!,()<>").find(token.front()) == std::string_view::npos;
-}
-
-std::string shown(std::string_view token) { return "'" + std::string(token.substr(0, 100)) + "'"; }
-
-Result<std::vector<std::string>> parse_values(Lexer& lexer) {
-  std::vector<std::string> values;
-  if (!lexer.take("(")) return invalid("", "found " + shown(lexer.peek()) + ", expected: '('");
-  while (true) {
-    // An empty value is a value: "in (a,)".
-    const std::string value(is_word(lexer.peek()) ? lexer.next() : std::string_view());
-    if (const auto rule = resource::label_value(value); !rule.empty()) {
-      return invalid("", "values: Invalid value: " + shown(value) + ": " + std::string(rule));
-    }
-    values.push_back(value);
-    if (lexer.take(")")) return values;
-    if (!lexer.take(",")) return invalid("", "found " + shown(lexer.peek()) + ", expected: ',' or ')'");
-  }
-}
-
-Result<void> parse_requirement(Lexer& lexer, Selector& selector) {
-  const bool absent = lexer.take("!");
-  const std::string key(lexer.next());
-  if (!is_word(key)) return invalid("", "found " + shown(key) + ", expected: identifier");
-  if (const auto rule = resource::label_key(key); !rule.empty()) {
-    return invalid("", "key: Invalid value: " + shown(key) + ": " + std::string(rule));
-  }
-  auto& all = selector.labels.match_expressions;
-  const auto add = [&](Operator op, std::vector<std::string> values) {
-    all.push_back({key, op, std::move(values)});
-  };
-  if (absent) {
-    add(Operator::kDoesNotExist, {});
-    return {};
-  }
-  const std::string_view sign = lexer.peek();
-  if (sign.empty() || sign == ",") {
-    add(Operator::kExists, {});
-    return {};
-  }
-  lexer.next();
-  if (sign == "in" || sign == "notin") {
-    auto values = parse_values(lexer);
-    if (!values) return tl::unexpected(values.error());
-    add(sign == "in" ? Operator::kIn : Operator::kNotIn, *std::move(values));
-    return {};
-  }
-  const std::string value(is_word(lexer.peek()) ? lexer.next() : std::string_view());
-  if (sign == "=" || sign == "==" || sign == "!=") {
-    if (const auto rule = resource::label_value(value); !rule.empty()) {
-      return invalid("", "values: Invalid value: " + shown(value) + ": " + std::string(rule));
-    }
-    add(sign == "!=" ? Operator::kNotIn : Operator::kIn, {value});
-    return {};
-  }
-  if (sign == ">" || sign == "<") {
-    LabelBound bound{.key = key, .above = sign == ">"};
-    const auto end = value.data() + value.size();
-    if (std::from_chars(value.data(), end, bound.number).ptr != end || value.empty()) {
-      return invalid("", "values: Invalid value: " + shown(value) + ": for 'Gt', 'Lt' must be an integer");
-    }
-    selector.bounds.push_back(std::move(bound));
-    return {};
-  }
-  return invalid("", "found " + shown(sign) + ", expected: in, notin, =, ==, !=, gt, lt");
-}
-
-Result<void> parse_labels(std::string_view text, Selector& selector) {
-  Lexer lexer(text);
-  while (!lexer.peek().empty()) {
-    if (auto parsed = parse_requirement(lexer, selector); !parsed) return parsed;
-    if (lexer.peek().empty()) break;
-    if (!lexer.take(",")) return invalid("", "found " + shown(lexer.peek()) + ", expected: ','");
-    if (lexer.peek().empty()) return invalid("", "found '', expected: identifier after ','");
-  }
-  return {};
-}
 
 // Fields by which collections can be narrowed, besides metadata.name and metadata.namespace.
 struct Indexed {
@@ -221,23 +94,10 @@ std::string field_text(const resource::Object& object, std::string_view path) {
   return value->is_string() ? value->get<std::string>() : resource::to_text(*value);
 }
 
-bool within(const LabelBound& bound, const resource::Labels& labels) {
-  const auto found = labels.find(bound.key);
-  if (found == labels.end()) return false;
-  long long number = 0;
-  const auto end = found->second.data() + found->second.size();
-  if (std::from_chars(found->second.data(), end, number).ptr != end || found->second.empty()) return false;
-  return bound.above ? number > bound.number : number < bound.number;
-}
-
 }  // namespace
 
 bool Selector::matches(const resource::Object& object) const {
-  const auto& own = object.metadata().labels;
-  if (!labels.matches(own)) return false;
-  if (!std::all_of(bounds.begin(), bounds.end(), [&](const auto& bound) { return within(bound, own); })) {
-    return false;
-  }
+  if (!labels.matches(object.metadata().labels)) return false;
   return std::all_of(fields.begin(), fields.end(), [&](const FieldTest& test) {
     return (field_text(object, test.path) == test.value) == test.equal;
   });
@@ -248,10 +108,9 @@ Result<Selector> parse_selector(const resource::Kind& kind, std::string_view lab
   if (labels.size() > kTextMax || fields.size() > kTextMax) {
     return fail(Code::kTooLarge, "a selector has at most " + std::to_string(kTextMax) + " bytes");
   }
-  Selector selector;
-  if (auto parsed = parse_labels(labels, selector); !parsed) {
-    return invalid("", "unable to parse requirement: " + parsed.error().message);
-  }
+  auto query = resource::parse_label_query(labels);
+  if (!query) return tl::unexpected(query.error());
+  Selector selector{*std::move(query), {}};
   if (auto parsed = parse_fields(kind, fields, selector); !parsed) return tl::unexpected(parsed.error());
   return selector;
 }

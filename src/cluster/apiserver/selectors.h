@@ -1,8 +1,7 @@
 // labelSelector and fieldSelector of a request.
 //
 // Thread: immutable once parsed; any thread.
-// Source: Kubernetes, "Labels and Selectors" and "Field Selectors"; k8s.io/apimachinery labels.Parse,
-// fields.ParseSelector.
+// Source: Kubernetes, "Field Selectors"; k8s.io/apimachinery fields.ParseSelector.
 
 #pragma once
 
@@ -13,7 +12,7 @@
 #include "base/result.h"
 #include "resource/kind.h"
 #include "resource/object.h"
-#include "resource/selector.h"
+#include "resource/selector_text.h"
 
 namespace tidegate::apiserver {
 
@@ -23,19 +22,11 @@ struct FieldTest {
   bool equal = true;  // else: differs
 };
 
-// key>number, key<number
-struct LabelBound {
-  std::string key;
-  long long number = 0;
-  bool above = true;
-};
-
 struct Selector {
-  resource::LabelSelector labels;
-  std::vector<LabelBound> bounds;
+  resource::LabelQuery labels;
   std::vector<FieldTest> fields;
 
-  bool empty() const { return labels.empty() && bounds.empty() && fields.empty(); }
+  bool empty() const { return labels.empty() && fields.empty(); }
   bool matches(const resource::Object& object) const;
 };
 

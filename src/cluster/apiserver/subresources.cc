@@ -7,6 +7,7 @@
 #include "cluster/store/patch.h"
 #include "resource/fields.h"
 #include "resource/json.h"
+#include "resource/scale.h"
 
 namespace tidegate::apiserver {
 namespace {
@@ -16,50 +17,19 @@ using resource::Json;
 
 constexpr int kAttemptsMax = 20;
 
-// {"app":"web"} and expressions as "app=web,tier in (a,b)".
-std::string selector_text(const Json* selector) {
-  std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ",") + part; };
-  if (selector == nullptr) return text;
-  for (const auto& [key, value] : resource::text_map(*selector, "matchLabels")) add(key + "=" + value);
-  const Json* expressions = resource::find_array(*selector, "matchExpressions");
-  if (expressions == nullptr) return text;
-  for (const Json& expression : *expressions) {
-    const std::string key = resource::text(expression, "key");
-    const std::string op = resource::text(expression, "operator");
-    if (op == "Exists") add(key);
-    if (op == "DoesNotExist") add("!" + key);
-    if (op != "In" && op != "NotIn") continue;
-    std::string values;
-    if (const Json* list = resource::find_array(expression, "values")) {
-      for (const Json& value : *list) values += (values.empty() ? "" : ",") + value.get<std::string>();
-    }
-    add(key + (op == "In" ? " in (" : " notin (") + values + ")");
-  }
-  return text;
-}
-
-// A LabelSelector in one line, or a text as it is.
-std::string selector_at(const Json& document, const resource::ScalePaths& paths) {
-  if (paths.selector.empty()) return selector_text(resource::find(document, "spec.selector"));
-  const Json* found = resource::find(document, paths.selector);
-  if (found == nullptr) return {};
-  return found->is_string() ? found->get<std::string>() : selector_text(found);
-}
-
 Json scale_of(const resource::Object& object, const resource::ScalePaths& paths) {
   const Json& document = object.json();
   Json metadata = Json::object();
   for (const char* field : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"}) {
     if (document["metadata"].contains(field)) metadata[field] = document["metadata"][field];
   }
-  Json status = {{"replicas", resource::number(document, paths.current)}};
-  const std::string selector = selector_at(document, paths);
-  if (!selector.empty()) status["selector"] = selector;
+  const resource::Scale scale = resource::read_scale(document, paths);
+  Json status = {{"replicas", scale.current}};
+  if (!scale.selector.empty()) status["selector"] = scale.selector;
   return {{"kind", "Scale"},
           {"apiVersion", "autoscaling/v1"},
           {"metadata", std::move(metadata)},
-          {"spec", {{"replicas", resource::number(document, paths.replicas, 1)}}},
+          {"spec", {{"replicas", scale.replicas}}},
           {"status", std::move(status)}};
 }
 
@@ -102,19 +72,6 @@ Answer<Json> wanted_scale(const Call& call, const Json& present) {
   return *std::move(scale);
 }
 
-// Sets the member at a path, through objects that are made where there are none.
-void put(Json& document, std::string_view path, const Json& value) {
-  Json* here = &document;
-  while (true) {
-    if (!here->is_object()) *here = Json::object();
-    const std::size_t dot = path.find('.');
-    here = &(*here)[std::string(path.substr(0, dot))];
-    if (dot == std::string_view::npos) break;
-    path.remove_prefix(dot + 1);
-  }
-  *here = value;
-}
-
 Answer<ObjectPtr> write_scale(const Context& context, const Call& call, const resource::ScalePaths& paths,
                               const resource::Object& before) {
   const auto scale = wanted_scale(call, scale_of(before, paths));
@@ -122,7 +79,7 @@ Answer<ObjectPtr> write_scale(const Context& context, const Call& call, const re
   if (auto right = check_scale(call, *scale); !right) return tl::unexpected(right.error());
   const Json live = as_version(*call.kind, call.path.version, before.json());
   Json document = live;
-  put(document, paths.replicas, *resource::find(*scale, "spec.replicas"));
+  resource::set_replicas(document, paths, resource::number(*scale, "spec.replicas"));
   // One that was read earlier says which revision it was made for.
   const std::string revision = resource::text(*scale, "metadata.resourceVersion");
   if (!revision.empty()) document["metadata"]["resourceVersion"] = revision;
@@ -144,7 +101,7 @@ Response success(int code) {
 Answer<Response> answer_scale(const Context& context, const Call& call) {
   const bool reads = call.method == "GET" || call.method == "HEAD";
   if (!reads && call.method != "PUT" && call.method != "PATCH") return method_not_allowed();
-  const auto paths = scale_paths(*call.kind, call.path.version);
+  const auto paths = resource::scale_paths(*call.kind, call.path.version);
   if (!paths) return tl::unexpected(unknown_path());
   for (int i = 0;; ++i) {
     auto object = read(context, call);

@@ -116,7 +116,7 @@ Result<std::string> RemoteClient::served_version(const Kind& kind) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = served_.find(&kind);
-    if (found != served_.end() && api_.clock().now() < found->second.until) return found->second.version;
+    if (found != served_.end() && api_.clock().now() < found->second.until) return found->second.name;
   }
   std::string served;
   for (const std::string_view version : kind.versions) {

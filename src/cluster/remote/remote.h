@@ -47,6 +47,8 @@ class RemoteClient final : public cluster::Client {
                                  const cluster::WriteOptions& options = {}) override;
   Result<cluster::Removed> remove(const Kind& kind, const Key& key,
                                   const cluster::RemoveOptions& options = {}) override;
+  Result<resource::Scale> scale(const cluster::Reference& target) override;
+  Result<void> set_scale(const cluster::Reference& target, std::int64_t replicas) override;
   Result<void> bind(const Key& pod, std::string_view node,
                     const cluster::WriteOptions& options = {}) override;
 
@@ -55,10 +57,12 @@ class RemoteClient final : public cluster::Client {
 
  private:
   struct Served {
-    std::string version;
+    std::string name;  // the version, or a plural; empty: there is none
     TimePoint until;
   };
 
+  // Of the scale subresource.
+  Result<std::string> scale_path(const cluster::Reference& target);
   // At the version `written` if there is one, else at the served one.
   Result<std::string> path_of(const Kind& kind, std::string_view namespace_, std::string_view written);
   Result<std::string> path_of(const Kind& kind, const Key& key, std::string_view written = {});
@@ -73,6 +77,7 @@ class RemoteClient final : public cluster::Client {
   Api& api_;
   std::mutex mutex_;
   std::map<const Kind*, Served> served_;  // guarded by mutex_
+  std::map<std::string, Served> scaled_;  // by apiVersion and kind, with the plural; guarded by mutex_
 };
 
 // For a path's part or a query's value: RFC 3986's unreserved characters stay.

@@ -6,6 +6,7 @@
 #include "cluster/store/garbage.h"
 #include "cluster/store/storage.h"
 #include "resource/condition.h"
+#include "resource/custom_kind.h"
 #include "resource/definition.h"
 #include "resource/json.h"
 #include "resource/pod.h"
@@ -183,6 +184,7 @@ Result<Json> prepare_update(const Kind& kind, const Json& before, Json document)
   if (auto admitted = admit_bounded(kind, document); !admitted) return tl::unexpected(admitted.error());
   std::vector<Error> errors;
   if (kind.validate_update != nullptr) kind.validate_update(before, document, errors);
+  if (const resource::CustomKind* custom = resource::as_custom(kind)) custom->validate_change(before, document, errors);
   if (!errors.empty()) return tl::unexpected(joined(errors));
 
   Json& metadata = document["metadata"];

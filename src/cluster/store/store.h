@@ -54,6 +54,8 @@ class Store final : public Client {
   Result<ObjectPtr> patch_status(const Kind& kind, const Key& key, PatchType type, const Json& patch,
                                  const WriteOptions& options = {}) override;
   Result<Removed> remove(const Kind& kind, const Key& key, const RemoveOptions& options = {}) override;
+  Result<resource::Scale> scale(const Reference& target) override;
+  Result<void> set_scale(const Reference& target, std::int64_t replicas) override;
   Result<void> bind(const Key& pod, std::string_view node, const WriteOptions& options = {}) override;
 
   // The kinds that are served by now, for an API server over this store.

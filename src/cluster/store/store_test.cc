@@ -97,6 +97,32 @@ TEST_F(StoreTest, GeneratedNamesAreFresh) {
   EXPECT_NE((*a)->name(), (*b)->name());
 }
 
+TEST_F(StoreTest, ScalesWhatHasAScale) {
+  const Kind& sets = kind("replicasets");
+  const Json labels{{"app", "a"}};
+  ASSERT_TRUE(store.create(
+      sets, {{"apiVersion", "apps/v1"},
+             {"kind", "ReplicaSet"},
+             {"metadata", {{"name", "a"}, {"namespace", "default"}}},
+             {"spec",
+              {{"replicas", 2},
+               {"selector", {{"matchLabels", labels}}},
+               {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod("x")["spec"]}}}}}}));
+  const Reference set{"apps/v1", "ReplicaSet", {"default", "a"}};
+  ASSERT_TRUE(store.set_scale(set, 5));
+  const auto scale = store.scale(set);
+  ASSERT_TRUE(scale) << describe(scale.error());
+  EXPECT_EQ(scale->replicas, 5);
+  EXPECT_EQ(scale->current, 0);
+  EXPECT_EQ(scale->selector, "app=a");
+  EXPECT_EQ((*store.get(sets, {"default", "a"}))->metadata().generation, 2);
+  EXPECT_EQ(store.set_scale(set, -1).error().code, Code::kInvalid);
+  EXPECT_EQ(store.scale({"apps/v1", "ReplicaSet", {"default", "b"}}).error().code, Code::kNotFound);
+  EXPECT_EQ(store.scale({"apps/v1", "Boat", {"default", "a"}}).error().message,
+            "no matches for kind \"Boat\" in version \"apps/v1\"");
+  EXPECT_EQ(store.scale({"v1", "ConfigMap", {"default", "a"}}).error().code, Code::kNotFound);
+}
+
 TEST_F(StoreTest, UpdatesAreOptimistic) {
   const auto first = *store.create(models, model("a"));
   Json change = first->json();

@@ -45,23 +45,20 @@ struct Kept {
     Memory memory;
   };
   std::optional<Asked> asked;
+  std::optional<resource::LabelQuery> selector;  // of the target at its last round; none: it had none
 };
 
 struct Target {
-  const resource::Kind* kind = nullptr;
+  const resource::Kind* kind = nullptr;  // null: of a kind that the caches do not hold
   ObjectPtr object;
   TargetView view;
 };
 
 // In the words of an API server that is asked for the scale.
-Result<Target> find_target(const Caches& caches, const HorizontalPodAutoscaler& hpa) {
+Result<Target> find_cached(const Caches& caches, const HorizontalPodAutoscaler& hpa,
+                           const resource::Kind& kind) {
   Target target;
-  target.kind = scalable_kind(hpa.target);
-  if (target.kind == nullptr) {
-    return fail(Code::kInvalid, "no matches for kind \"" + hpa.target.kind + "\" in version \"" +
-                                    hpa.target.api_version +
-                                    "\"; Deployment and ReplicaSet of apps/v1 can be scaled");
-  }
+  target.kind = &kind;
   target.object = caches.get(*target.kind, {hpa.metadata.namespace_, hpa.target.name});
   if (target.object == nullptr) {
     return fail(Code::kNotFound,
@@ -73,23 +70,8 @@ Result<Target> find_target(const Caches& caches, const HorizontalPodAutoscaler& 
   return target;
 }
 
-// All HPAs that count these pods, this one included, if there are others.
-std::vector<std::string> rivals(const Kinds& kinds, const Caches& caches, const Object& own,
-                                const std::vector<ObjectPtr>& pods) {
-  std::vector<std::string> names;
-  for (const ObjectPtr& other : caches.list(*kinds.hpa, own.namespace_())) {
-    if (other->metadata().uid != own.metadata().uid) {
-      const auto hpa = HorizontalPodAutoscaler::from(*other);
-      const auto target = hpa ? find_target(caches, *hpa) : tl::unexpected(hpa.error());
-      const bool counts = target && std::any_of(pods.begin(), pods.end(), [&](const ObjectPtr& pod) {
-                            return target->view.selector.matches(pod->metadata().labels);
-                          });
-      if (!counts) continue;
-    }
-    names.push_back(other->namespace_() + "/" + other->name());
-  }
-  if (names.size() < 2) names.clear();
-  return names;
+cluster::Reference reference_of(const HorizontalPodAutoscaler& hpa) {
+  return {hpa.target.api_version, hpa.target.kind, {hpa.metadata.namespace_, hpa.target.name}};
 }
 
 // What the gateway calls a pool of these pods: an InferencePool's or a Service's name.
@@ -124,7 +106,8 @@ bool is_exporter(const Object& pod) {
 
 class Autoscaler {
  public:
-  Autoscaler(Metrics metrics, Settings settings) : metrics_(std::move(metrics)), settings_(settings) {
+  Autoscaler(Metrics metrics, ReadScale read_scale, Settings settings)
+      : metrics_(std::move(metrics)), read_scale_(std::move(read_scale)), settings_(settings) {
     TG_CHECK(kinds_.hpa != nullptr && kinds_.pool != nullptr && kinds_.old_pool != nullptr);
   }
 
@@ -132,14 +115,57 @@ class Autoscaler {
   const Kinds& kinds() const { return kinds_; }
 
  private:
+  Result<Target> find_target(const Caches& caches, const HorizontalPodAutoscaler& hpa) const;
+  std::optional<resource::LabelQuery> selector_of(const Caches& caches, const Object& object) const;
+  std::vector<std::string> rivals(const Caches& caches, const Object& own,
+                                  const std::vector<ObjectPtr>& pods) const;
   Outcome judge(const Object& object, const HorizontalPodAutoscaler& hpa, const Rule& rule,
                 const Result<Target>& target, const Caches& caches, const Memory& memory, WallTime now);
 
   const Kinds kinds_;
   const Metrics metrics_;
+  const ReadScale read_scale_;
   const Settings settings_;
   std::map<Key, Kept> kept_;
 };
+
+Result<Target> Autoscaler::find_target(const Caches& caches, const HorizontalPodAutoscaler& hpa) const {
+  if (const resource::Kind* kind = scalable_kind(hpa.target)) return find_cached(caches, hpa, *kind);
+  const auto scale = read_scale_(reference_of(hpa));
+  if (!scale) return tl::unexpected(scale.error());
+  return Target{nullptr, nullptr, read_target(*scale)};
+}
+
+// Which pods another HPA counts; none if that is not known. Nobody is asked for it: what is not cached is as its own last
+// round has seen it.
+std::optional<resource::LabelQuery> Autoscaler::selector_of(const Caches& caches, const Object& object) const {
+  const auto hpa = HorizontalPodAutoscaler::from(object);
+  if (!hpa) return std::nullopt;
+  if (const resource::Kind* kind = scalable_kind(hpa->target)) {
+    auto target = find_cached(caches, *hpa, *kind);
+    return target ? std::optional(std::move(target->view.selector)) : std::nullopt;
+  }
+  const auto kept = kept_.find(cluster::key_of(object));
+  return kept == kept_.end() ? std::nullopt : kept->second.selector;
+}
+
+// All HPAs that count these pods, this one included, if there are others.
+std::vector<std::string> Autoscaler::rivals(const Caches& caches, const Object& own,
+                                            const std::vector<ObjectPtr>& pods) const {
+  std::vector<std::string> names;
+  for (const ObjectPtr& other : caches.list(*kinds_.hpa, own.namespace_())) {
+    if (other->metadata().uid != own.metadata().uid) {
+      const auto selector = selector_of(caches, *other);
+      const bool counts = selector && std::any_of(pods.begin(), pods.end(), [&](const ObjectPtr& pod) {
+                            return selector->matches(pod->metadata().labels);
+                          });
+      if (!counts) continue;
+    }
+    names.push_back(other->namespace_() + "/" + other->name());
+  }
+  if (names.size() < 2) names.clear();
+  return names;
+}
 
 Outcome Autoscaler::judge(const Object& object, const HorizontalPodAutoscaler& hpa, const Rule& rule,
                           const Result<Target>& target, const Caches& caches, const Memory& memory,
@@ -160,13 +186,16 @@ Outcome Autoscaler::judge(const Object& object, const HorizontalPodAutoscaler& h
     pods.push_back(pod);
     state.pods.push_back(read_pod_state(*pod));
   }
-  state.rivals = rivals(kinds_, caches, object, pods);
+  state.rivals = rivals(caches, object, pods);
+  // Who has no template is known by its pods.
+  const bool by_pods = target->kind == nullptr && !pods.empty();
+  const resource::Labels& pod_labels = by_pods ? pods.front()->metadata().labels : target->view.pod_labels;
   const Subject subject{cluster::key_of(object).text(),
                         hpa,
                         rule,
                         pods,
                         exporters,
-                        pools_of(kinds_, caches, object, target->view.pod_labels)};
+                        pools_of(kinds_, caches, object, pod_labels)};
   Gathered gathered = metrics_.gather(subject, now);
   state.readings = std::move(gathered.readings);
   state.demand = std::move(gathered.demand);
@@ -183,12 +212,17 @@ void say(Decision& decision, const Object& about, const Outcome& outcome) {
 }
 
 // Writes the scale, and tells how that went.
-loop::Action rescale(const Target& target, const Object& hpa, const Outcome& outcome) {
+loop::Action rescale(const Target& target, const cluster::Reference& reference, const Object& hpa,
+                     const Outcome& outcome) {
   std::string what;
   for (const EventNote& event : outcome.events) {
     if (event.reason == "SuccessfulRescale") what = event.message;
   }
-  return loop::Action::update(*target.kind, with_replicas(*target.object, *outcome.replicas), what)
+  loop::Action action =
+      target.kind == nullptr
+          ? loop::Action::scale(reference, *outcome.replicas, what)
+          : loop::Action::update(*target.kind, with_replicas(*target.object, *outcome.replicas), what);
+  return std::move(action)
       .saying(cluster::normal(hpa, "SuccessfulRescale", what).from(kComponent),
               cluster::warning(hpa, "FailedRescale", what + "; error: ").from(kComponent));
 }
@@ -215,6 +249,9 @@ Decision Autoscaler::decide(const Key& key, const Caches& caches, WallTime now) 
   decision.again_in = period;
 
   Result<Target> target = find_target(caches, *hpa);
+  kept.selector.reset();
+  if (target && !target->view.scale.selector.empty() && target->view.scale.selector_error.empty())
+    kept.selector = target->view.selector;
   if (kept.asked) {
     if (target && target->view.scale.replicas == kept.asked->replicas)
       kept.memory = std::move(kept.asked->memory);
@@ -232,7 +269,7 @@ Decision Autoscaler::decide(const Key& key, const Caches& caches, WallTime now) 
   }
   if (outcome.replicas && target) {
     kept.asked = Kept::Asked{*outcome.replicas, std::move(outcome.memory)};
-    decision.actions.push_back(rescale(*target, *object, outcome));
+    decision.actions.push_back(rescale(*target, reference_of(*hpa), *object, outcome));
   } else {
     kept.memory = std::move(outcome.memory);
   }
@@ -246,8 +283,8 @@ Decision Autoscaler::decide(const Key& key, const Caches& caches, WallTime now) 
 
 }  // namespace
 
-std::vector<loop::Controller> controllers(Metrics metrics, Settings settings) {
-  const auto autoscaler = std::make_shared<Autoscaler>(std::move(metrics), settings);
+std::vector<loop::Controller> controllers(Metrics metrics, ReadScale read_scale, Settings settings) {
+  const auto autoscaler = std::make_shared<Autoscaler>(std::move(metrics), std::move(read_scale), settings);
   const Kinds& kinds = autoscaler->kinds();
   loop::Controller controller;
   controller.name = "horizontal-pod-autoscaler";

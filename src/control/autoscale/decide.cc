@@ -243,6 +243,10 @@ bool refuse_selector(const State& state, Outcome& outcome) {
     reason = "InvalidSelector";
     event = "SelectorRequired";
     message = "the HPA target's scale is missing a selector";
+  } else if (!state.scale->selector_error.empty()) {
+    reason = event = "InvalidSelector";
+    message = "couldn't convert selector into a corresponding internal selector object: " +
+              state.scale->selector_error;
   } else if (state.rivals.size() > 1) {
     reason = event = "AmbiguousSelector";
     std::string names;

@@ -65,6 +65,7 @@ struct Scale {
   std::int64_t replicas = 0;         // spec: wanted
   std::int64_t status_replicas = 0;  // status: there
   std::string selector;              // as text, for messages; empty is an error
+  std::string selector_error;        // why it cannot be read; empty: it can
 };
 
 struct State {

@@ -94,9 +94,9 @@ Result<TargetView> read_target(const resource::Object& object) {
   const auto take = [&](const auto& workload) {
     view.scale.replicas = workload.replicas;
     view.scale.status_replicas = workload.status.replicas;
-    view.selector = workload.selector;
+    view.selector = {workload.selector};
     view.pod_labels = workload.pods.labels;
-    view.scale.selector = selector_string(workload.selector);
+    view.scale.selector = resource::selector_text(workload.selector);
   };
   if (object.kind() == "ReplicaSet") {
     const auto set = resource::ReplicaSet::from(object);
@@ -106,6 +106,24 @@ Result<TargetView> read_target(const resource::Object& object) {
     const auto deployment = resource::Deployment::from(object);
     if (!deployment) return tl::unexpected(deployment.error());
     take(*deployment);
+  }
+  return view;
+}
+
+TargetView read_target(const resource::Scale& scale) {
+  TargetView view;
+  view.scale.replicas = scale.replicas;
+  view.scale.status_replicas = scale.current;
+  view.scale.selector = scale.selector;
+  auto selector = resource::parse_label_query(scale.selector);
+  if (!selector) {
+    view.scale.selector_error = describe(selector.error());
+    return view;
+  }
+  view.selector = *std::move(selector);
+  for (const resource::Requirement& each : view.selector.labels.match_expressions) {
+    if (each.op == resource::Operator::kIn && each.values.size() == 1)
+      view.pod_labels.emplace(each.key, each.values.front());
   }
   return view;
 }
@@ -125,31 +143,6 @@ PodState read_pod_state(const resource::Object& pod) {
     for (const Json& container : *containers) state.containers.push_back(read_container(container));
   }
   return state;
-}
-
-std::string selector_string(const resource::LabelSelector& selector) {
-  std::string text;
-  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ",") + part; };
-  for (const auto& [key, value] : selector.match_labels) add(key + "=" + value);
-  for (const resource::Requirement& requirement : selector.match_expressions) {
-    std::string values;
-    for (const std::string& value : requirement.values) values += (values.empty() ? "" : ",") + value;
-    switch (requirement.op) {
-      case resource::Operator::kIn:
-        add(requirement.key + " in (" + values + ")");
-        break;
-      case resource::Operator::kNotIn:
-        add(requirement.key + " notin (" + values + ")");
-        break;
-      case resource::Operator::kExists:
-        add(requirement.key);
-        break;
-      case resource::Operator::kDoesNotExist:
-        add("!" + requirement.key);
-        break;
-    }
-  }
-  return text;
 }
 
 Json with_replicas(const resource::Object& target, std::int64_t replicas) {

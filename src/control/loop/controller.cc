@@ -107,7 +107,7 @@ struct Runtime::Worker {
       if (action.done) say(*action.done);
       if (!action.why.empty()) {
         log::debug("control", controller.name + ": " + action.why,
-                   {{"kind", action.kind->kind}, {"name", action.key.text()}});
+                   {{"kind", action.kind_name()}, {"name", action.key.text()}});
       }
       return true;
     }
@@ -116,7 +116,7 @@ struct Runtime::Worker {
     if (!stale) {
       log::warning("control", "an action failed and will be tried again",
                    {{"controller", controller.name},
-                    {"kind", action.kind->kind},
+                    {"kind", action.kind_name()},
                     {"name", action.key.text()},
                     {"error", describe(revision.error())}});
       if (action.failed) {
@@ -163,6 +163,10 @@ struct Runtime::Worker {
       case Action::Verb::kRemove:
         if (auto removed = client.remove(*action.kind, action.key, remove_options(action)); !removed)
           return tl::unexpected(removed.error());
+        return std::uint64_t{0};
+      case Action::Verb::kScale:
+        if (auto scaled = client.set_scale(*action.target, action.replicas); !scaled)
+          return tl::unexpected(scaled.error());
         return std::uint64_t{0};
       case Action::Verb::kBind:
         if (auto bound = client.bind(action.key, action.node); !bound) return tl::unexpected(bound.error());

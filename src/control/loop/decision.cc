@@ -50,6 +50,13 @@ Action Action::bind(const resource::Kind& pod_kind, const resource::Object& pod,
   return {Verb::kBind, &pod_kind, cluster::key_of(pod), nullptr, {}, std::move(node), false, std::move(why)};
 }
 
+Action Action::scale(cluster::Reference target, std::int64_t replicas, std::string why) {
+  Action action{Verb::kScale, nullptr, target.key, nullptr, {}, {}, false, std::move(why)};
+  action.target = std::make_shared<const cluster::Reference>(std::move(target));
+  action.replicas = replicas;
+  return action;
+}
+
 Action Action::at_once() && {
   now = true;
   return std::move(*this);
