@@ -101,7 +101,8 @@ autoscale::State Cluster::observe(TimePoint now) {
   state.hpa = &spec_.hpa;
   state.scale = autoscale::Scale{.replicas = replicas_,
                                  .status_replicas = static_cast<std::int64_t>(pods_.size()),
-                                 .selector = std::string("app=") + kApp};
+                                 .selector = std::string("app=") + kApp,
+                                 .selector_error = {}};
   const Duration since = now - read_;
   read_ = now;
   if (spec_.rule.demand) {
