@@ -199,7 +199,7 @@ class Definitions(Api):
         self.kubectl("autoscale", "tide", "north", "--min=3", "--max=5", "--cpu-percent=80")
         self.kubectl("annotate", "hpa", "north", "tidegate.dev/scaling-period=1s")
         self.kubectl("wait", "--for=jsonpath={.spec.buoys}=3", "tide/north", "--timeout=20s")
-        self.assertIn("SuccessfulRescale", self.kubectl("events", "--for", "hpa/north"))
+        eventually(lambda: "SuccessfulRescale" in self.kubectl("events", "--for", "hpa/north"), "the event")
 
         def says(reason, message):
             conditions = json.loads(self.kubectl("get", "hpa", "north", "-o", "json"))["status"]["conditions"]
