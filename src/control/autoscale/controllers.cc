@@ -202,12 +202,19 @@ Outcome Autoscaler::judge(const Object& object, const HorizontalPodAutoscaler& h
   return autoscale::decide(state, rule, memory, settings_, now);
 }
 
+// About the autoscaler as autoscaling/v2, as Kubernetes' controller reads it, whichever version it was written in: `kubectl
+// events --for` looks for that.
+cluster::EventNote note_of(const Object& hpa, bool warning, const std::string& reason, const std::string& message) {
+  cluster::EventNote note =
+      warning ? cluster::warning(hpa, reason, message) : cluster::normal(hpa, reason, message);
+  note.api_version = "autoscaling/v2";
+  return std::move(note).from(kComponent);
+}
+
 void say(Decision& decision, const Object& about, const Outcome& outcome) {
   for (const EventNote& event : outcome.events) {
     if (event.reason == "SuccessfulRescale") continue;  // said once the scale was written
-    auto note = event.warning ? cluster::warning(about, event.reason, event.message)
-                              : cluster::normal(about, event.reason, event.message);
-    decision.events.push_back(std::move(note).from(kComponent));
+    decision.events.push_back(note_of(about, event.warning, event.reason, event.message));
   }
 }
 
@@ -223,8 +230,7 @@ loop::Action rescale(const Target& target, const cluster::Reference& reference, 
           ? loop::Action::scale(reference, *outcome.replicas, what)
           : loop::Action::update(*target.kind, with_replicas(*target.object, *outcome.replicas), what);
   return std::move(action)
-      .saying(cluster::normal(hpa, "SuccessfulRescale", what).from(kComponent),
-              cluster::warning(hpa, "FailedRescale", what + "; error: ").from(kComponent));
+      .saying(note_of(hpa, false, "SuccessfulRescale", what), note_of(hpa, true, "FailedRescale", what + "; error: "));
 }
 
 Decision Autoscaler::decide(const Key& key, const Caches& caches, WallTime now) {
