@@ -84,7 +84,7 @@ std::vector<std::string> ruled(const Structural& schema, std::string_view docume
   return texts;
 }
 
-constexpr std::string_view kRuled = R"(
+constexpr std::string_view kRuled = R"yaml(
 type: object
 x-kubernetes-validations:
 - {rule: "!has(self.a) || self.a != 13", message: not that one}
@@ -105,7 +105,7 @@ properties:
       x-kubernetes-validations: [{rule: self.size >= oldSelf.size, message: never less}]
       properties: {name: {type: string}, size: {type: integer}}
   d: {type: string, x-kubernetes-validations: [{rule: quantity(self) > 1}, {rule: "self < 3"}]}
-)";
+)yaml";
 
 TEST(Rules, AreCheckedWhereTheyStand) {
   const auto schema = structural(kRuled);
