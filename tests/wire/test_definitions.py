@@ -211,11 +211,11 @@ class Definitions(Api):
         selector("a in (")
         eventually(lambda: says("InvalidSelector", "couldn't convert selector"), "a word about its syntax")
         selector("app=tide")
-        eventually(lambda: says("FailedGetResourceMetric", "no pods returned by selector"), "a word about pods")
+        eventually(lambda: says("FailedGetResourceMetric", "failed to get cpu utilization"), "a word about pods")
         self.assertRegex(self.kubectl("get", "hpa", "north"), r"Tide/north\s+cpu: <unknown>/80%\s+3\s+5\s+3")
         self.kubectl("patch", "hpa", "north", "--type=merge", "-p", '{"spec":{"scaleTargetRef":{"kind":"Ocean"}}}')
-        eventually(lambda: 'no matches for kind "Ocean" in version "sea.example.com/v1"' in self.kubectl("get", "hpa", "north", "-o", "yaml"),
-                   "a word about the kind")
+        eventually(lambda: 'no matches for kind "Ocean" in version "sea.example.com/v1"' in self.kubectl(
+            "get", "hpa", "north", "-o", "jsonpath={.status.conditions[*].message}"), "a word about the kind")
 
     def test_status_and_scale_are_subresources(self):
         status, made = self.ask("POST", ALL, {**tide(height=2, buoys=3), "status": {"buoys": 9}})
