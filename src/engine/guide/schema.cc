@@ -17,7 +17,7 @@ constexpr int kNestingMax = 64;
 constexpr std::size_t kSchemaBytesMax = 256 * 1024;
 
 // What says whole shapes: none of them beside another. Names that are in none of these lists say nothing
-// about which values are valid (title, default, $defs), or are not enforced (format).
+// about which values are valid (title, default, $defs), or are not followed (most formats).
 constexpr std::string_view kShapes[] = {"$ref", "allOf", "anyOf", "oneOf", "enum", "const"};
 
 constexpr std::string_view kDetails[] = {

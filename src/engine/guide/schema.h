@@ -1,7 +1,8 @@
 // JSON Schema as a constraint: the part that can be followed while writing.
 //
 // Properties come in the order of the schema, as common engines have it; names that are not in `properties`
-// only where additionalProperties asks for them. oneOf is read as anyOf, and `format` is not enforced.
+// only where additionalProperties asks for them. oneOf is read as anyOf; of `format` the common ones are followed,
+// where no length or pattern says otherwise.
 // Keywords that change what is valid and are not known here are refused by name and place.
 //
 // Thread: pure.

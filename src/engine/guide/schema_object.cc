@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <utility>
 
 #include "engine/guide/regex.h"
 #include "engine/guide/schema_compiler.h"
@@ -11,6 +12,32 @@ namespace tidegate::guide {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 512;
+
+// What strings of a format look like; the days of a month are not counted.
+#define TG_DATE "\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])"
+#define TG_TIME "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)"
+#define TG_OCTET "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
+constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
+    {"date", TG_DATE},
+    {"time", TG_TIME},
+    {"date-time", TG_DATE "T" TG_TIME},
+    {"uuid", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"},
+    {"ipv4", "(" TG_OCTET "\\.){3}" TG_OCTET},
+    {"email", "[A-Za-z0-9_%+-]{1,20}(\\.[A-Za-z0-9_%+-]{1,20}){0,2}@([a-z0-9]{1,30}\\.){1,3}[a-z]{2,12}"},
+};
+#undef TG_DATE
+#undef TG_TIME
+#undef TG_OCTET
+
+// Empty: none that is known.
+std::string_view regex_of_format(SchemaCompiler::Object schema) {
+  std::string_view name;
+  if (schema.at_key("format").get(name) != simdjson::SUCCESS) return {};
+  for (const auto& [format, regex] : kFormats) {
+    if (format == name) return regex;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -156,6 +183,11 @@ Result<NodeId> SchemaCompiler::string(const Place& at, Object schema, NodeId nex
   Json given;
   if (schema.at_key("pattern").get(given) != simdjson::SUCCESS) {
     if (least->value_or(0) > most->value_or(kNever)) return refuse(at, "minLength", "is more than maxLength");
+    const std::string_view format = regex_of_format(schema);
+    if (!format.empty() && !*least && !*most) {
+      return builder_.byte('"', emit(builder_, *parse_regex(format, Match::kWhole), Spelling::kJson,
+                                     builder_.byte('"', next)));
+    }
     return json_.string(least->value_or(0), most->value_or(kNever), next);
   }
   if (*least || *most) {

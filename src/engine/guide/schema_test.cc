@@ -106,7 +106,28 @@ TEST(Schema, Strings) {
   EXPECT_EQ(schema(R"({"type":"string","pattern":"b+"})", R"("abc")"), "yes") << "anywhere in the string";
   EXPECT_EQ(schema(R"({"type":"string","pattern":"b+"})", R"("ac")"), "no");
   EXPECT_EQ(schema(R"({"type":"string","pattern":"^\"\\n$"})", R"("\"\n")"), "yes") << "written as JSON";
-  EXPECT_EQ(schema(R"({"type":"string","format":"date-time"})", R"("whatever")"), "yes");
+}
+
+TEST(Schema, FormatsThatAreKnown) {
+  const auto fits = [](std::string_view format, std::string_view text) {
+    return schema(R"({"type":"string","format":")" + std::string(format) + "\"}",
+                  "\"" + std::string(text) + "\"");
+  };
+  EXPECT_EQ(fits("date", "2026-11-25"), "yes");
+  EXPECT_EQ(fits("date", "2026-13-25"), "no");
+  EXPECT_EQ(fits("date", "26-11-25"), "no");
+  EXPECT_EQ(fits("time", "23:59:59Z"), "yes");
+  EXPECT_EQ(fits("time", "24:00:00Z"), "no");
+  EXPECT_EQ(fits("date-time", "2026-11-25T07:08:09.5+01:00"), "yes");
+  EXPECT_EQ(fits("date-time", "2026-11-25 07:08:09Z"), "no");
+  EXPECT_EQ(fits("uuid", "123e4567-e89b-12d3-a456-426614174000"), "yes");
+  EXPECT_EQ(fits("uuid", "123e4567e89b12d3a456426614174000"), "no");
+  EXPECT_EQ(fits("ipv4", "127.0.0.255"), "yes");
+  EXPECT_EQ(fits("ipv4", "127.0.0.256"), "no");
+  EXPECT_EQ(fits("email", "jo.doe@mail.example.org"), "yes");
+  EXPECT_EQ(fits("email", "jo@doe"), "no");
+  EXPECT_EQ(fits("idn-email", "whatever"), "yes") << "not known: not followed";
+  EXPECT_EQ(schema(R"({"type":"string","format":"date","maxLength":3})", R"("abc")"), "yes");
 }
 
 TEST(Schema, WholeNumbersBetweenBounds) {
