@@ -218,7 +218,7 @@ ApiResult<void> read_tool_choice(Draft& draft, Json value, std::string_view path
 }
 
 ApiResult<void> read_bad_words(Draft& draft, Json value, std::string_view path) {
-  constexpr std::size_t kWordsMax = 1000;
+  constexpr std::size_t kWordsMax = 200;
   if (value.is_null()) return {};
   auto words = read_texts(value, path);
   if (!words) return tl::unexpected(words.error());
