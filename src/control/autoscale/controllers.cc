@@ -112,6 +112,8 @@ class Autoscaler {
   }
 
   Decision decide(const Key& key, const Caches& caches, WallTime now);
+  // What is told when the scale could not be written.
+  std::vector<loop::Action> unable(const Key& key, const Error& error, const Caches& caches, WallTime now);
   const Kinds& kinds() const { return kinds_; }
 
  private:
@@ -287,6 +289,23 @@ Decision Autoscaler::decide(const Key& key, const Caches& caches, WallTime now) 
   return decision;
 }
 
+std::vector<loop::Action> Autoscaler::unable(const Key& key, const Error& error, const Caches& caches,
+                                             WallTime now) {
+  const ObjectPtr object = caches.get(*kinds_.hpa, key);
+  const auto kept = kept_.find(key);
+  if (object == nullptr || kept == kept_.end() || !kept->second.asked) return {};
+  const auto hpa = HorizontalPodAutoscaler::from(*object);
+  if (!hpa) return {};
+  Outcome outcome;
+  outcome.keeps_status = true;
+  if (const auto target = find_target(caches, *hpa)) outcome.current_replicas = target->view.scale.replicas;
+  outcome.set("AbleToScale", false, "FailedUpdateScale",
+              "the HPA controller was unable to update the target scale: " + describe(error));
+  resource::Json document = with_status(*object, *hpa, outcome, now);
+  if (resource::same_content(document, object->json())) return {};
+  return {loop::Action::update_status(*kinds_.hpa, std::move(document))};
+}
+
 }  // namespace
 
 std::vector<loop::Controller> controllers(Metrics metrics, ReadScale read_scale, Settings settings) {
@@ -302,6 +321,10 @@ std::vector<loop::Controller> controllers(Metrics metrics, ReadScale read_scale,
   }
   controller.decide = [autoscaler](const Key& key, const Caches& caches, WallTime now) {
     return autoscaler->decide(key, caches, now);
+  };
+  controller.after_failure = [autoscaler](const Key& key, const Error& error, const Caches& caches,
+                                          WallTime now) {
+    return autoscaler->unable(key, error, caches, now);
   };
   return {std::move(controller)};
 }
