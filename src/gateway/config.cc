@@ -274,6 +274,10 @@ std::vector<Field> make_fields() {
              [](Config& c) -> auto& { return c.pick.affinity_load_max; }),
       number("--affinity-load-slack", "picker: requests that an endpoint may always hold above that bound",
              [](Config& c) -> auto& { return c.pick.affinity_load_slack; }),
+      count("--affinity-rise-bytes", "bytes",
+            "picker: from so many bytes on a held prefix counts above that bound too, up to twice it at twice the "
+            "bytes; 0: it never does",
+            std::uint32_t{0}, [](Config& c) -> auto& { return c.pick.affinity_rise_bytes; }),
       count("--prefix-prompt-bytes-min", "bytes", "picker: shorter prompts are not looked up",
             std::uint32_t{0}, [](Config& c) -> auto& { return c.pick.prefix_prompt_bytes_min; }),
       count("--prefix-blocks-max", "count",

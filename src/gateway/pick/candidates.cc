@@ -1,6 +1,7 @@
 #include "gateway/pick/candidates.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "gateway/pick/filters.h"
 
@@ -90,6 +91,8 @@ void Candidates::fill(std::span<const EndpointFacts> facts, Criticality critical
   mean_queue = queue_total * share;
   mean_running = running_total * share;
   mean_in_flight = in_flight_total * share;
+  rise_at = settings.affinity_rise_bytes > 0 ? static_cast<float>(settings.affinity_rise_bytes)
+                                             : std::numeric_limits<float>::max();
   load_bound = settings.affinity_load_max * load_total * share + settings.affinity_load_slack;
 }
 

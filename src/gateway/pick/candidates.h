@@ -34,6 +34,7 @@ struct Candidates {
   float mean_running = 0;
   float mean_in_flight = 0;
   float load_bound = 0;   // affinity counts up to here
+  float rise_at = 0;      // bytes of a held prefix from which on that bound is higher
   float prefix_full = 1;  // what of `prefix` counts in full
   bool any_prefix = false;
   std::vector<float> prefill;  // bytes to compute before this request's answer could begin

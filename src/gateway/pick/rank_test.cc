@@ -173,6 +173,26 @@ TEST(Rank, AffinityEndsAtTheLoadBound) {
   EXPECT_NE(rank(facts).at(0), 0U);
 }
 
+TEST(Rank, ALongPrefixIsLeftLaterThanAShortOne) {
+  std::vector<EndpointFacts> facts(4, fresh(0, 4));
+  const auto goes_to_holder = [&](std::uint32_t held, std::uint32_t load) {
+    facts[0].prefix_bytes = held;
+    facts[0].unseen = facts[0].in_flight = load;
+    Settings settings;
+    settings.weights.prefix = 100;
+    settings.weights.tokens = 0;
+    Picker picker(settings);
+    picker.facts() = facts;
+    Random random(1);
+    return picker.rank({.prompt_bytes = 300'000}, random, 1).at(0) == 0;
+  };
+  EXPECT_FALSE(goes_to_holder(8'000, 10));  // load 14 of a mean 6.5: over 1.25 * 6.5 + 2, not over twice that
+  EXPECT_FALSE(goes_to_holder(64'000, 10));
+  EXPECT_TRUE(goes_to_holder(120'000, 10));
+  EXPECT_TRUE(goes_to_holder(300'000, 10));
+  EXPECT_FALSE(goes_to_holder(300'000, 40));
+}
+
 // However much affinity weighs: everybody wants what one endpoint holds, and nothing ever ends.
 TEST(Rank, WhatAllWantDoesNotDrownItsHolder) {
   Settings settings;
@@ -187,8 +207,10 @@ TEST(Rank, WhatAllWantDoesNotDrownItsHolder) {
       picker.facts()[e].adapter = AdapterPlace::kFull;
     }
     picker.facts()[0].adapter = AdapterPlace::kResident;
-    picker.facts()[0].prefix_bytes = 40'000;
-    const float bound = settings.affinity_load_max * static_cast<float>(i) / 8 + settings.affinity_load_slack;
+    picker.facts()[0].prefix_bytes = 100'000;
+    const float mean = static_cast<float>(i) / 8;
+    const float bound =
+        100'000.0F / 65'536 * (settings.affinity_load_max * mean + settings.affinity_load_slack);
     ++sent[picker.rank({}, random, 1).at(0)];
     ASSERT_LE(static_cast<float>(sent[0]), bound + 1) << i;
   }
@@ -266,7 +288,9 @@ std::vector<Scored> plain_rank(const std::vector<EndpointFacts>& facts, Critical
       if (facts[i].adapter == AdapterPlace::kRoom) lora = 0.5;
     }
     const bool bounded = load(i) <= s.affinity_load_max * mean(load) + s.affinity_load_slack;
-    const double prefix = bounded ? facts[i].prefix_bytes / longest : 0;
+    const double rise = std::clamp(facts[i].prefix_bytes / 65'536.0, 1.0, 2.0);
+    const bool counts = load(i) <= rise * (s.affinity_load_max * mean(load) + s.affinity_load_slack);
+    const double prefix = counts ? facts[i].prefix_bytes / longest : 0;
     const double kv = 1 - blended(i, [](const EndpointFacts& f) { return f.kv_usage; });
     scored.push_back({s.weights.queue * count_score(i, queue) + s.weights.running * count_score(i, running) +
                           s.weights.kv * kv + s.weights.in_flight * count_score(i, in_flight) +
@@ -299,6 +323,7 @@ TEST(Rank, AgreesWithThePlainDefinition) {
       f.prefill_bytes = random.below(100'000);
       f.session = random.below(6) == 0;
       f.prefix_bytes = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random.below(5000));
+      if (random.below(4) == 0) f.prefix_bytes *= 40;
     }
     const auto criticality = static_cast<Criticality>(random.below(3));
     Settings settings;

@@ -67,6 +67,9 @@ struct Settings {
   // Affinity counts on endpoints with load <= max * mean + slack.
   float affinity_load_max = 1.25F;
   float affinity_load_slack = 2;
+  // From so many bytes on a held prefix counts on endpoints with more load than that, up to twice as much at
+  // twice the bytes: to compute it anew would cost more than the wait. 0: it never does.
+  std::uint32_t affinity_rise_bytes = 64 * 1024;
   // Prompts shorter than this are not looked up: what their cache saves is less than what it costs to keep
   // them together.
   std::uint32_t prefix_prompt_bytes_min = 1024;
