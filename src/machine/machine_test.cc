@@ -258,6 +258,20 @@ TEST(Process, SeesWhatOutlivesItsLeader) {
   collect(*child);
 }
 
+TEST(Process, TellsASignalFromAnEnd) {
+  for (const bool handles : {false, true}) {
+    const auto child = spawn(shell(handles ? "trap 'exit 0' TERM; echo; while :; do sleep 0.05; done"
+                                           : "echo; while :; do sleep 0.05; done"));
+    ASSERT_TRUE(child.has_value());
+    pollfd begun{child->out, POLLIN, 0};
+    poll(&begun, 1, 5000);
+    signal_group(*child, SIGTERM);
+    wait_end(*child);
+    EXPECT_EQ(was_ended_by(*child, SIGTERM), !handles);
+    collect(*child);
+  }
+}
+
 TEST(Process, SaysWhyItCannotStart) {
   Command command = shell("true");
   command.argv = {"no-such-program-here"};

@@ -393,13 +393,13 @@ net::Task<void> PodRunner::wait_exit([[maybe_unused]] std::shared_ptr<PodRunner>
   do {  // a first "readable" may come before there is anything to read
     if (!co_await running->exit.readable()) co_return;
   } while (!has_ended(running->child));
-  // Told to stop, a shell ends and the engine that it started finishes its streams. Lifecycle kills both in
-  // time.
+  // A shell is ended by the order to stop, and the engine that it started finishes its streams; Lifecycle
+  // kills both in time. A program that ends by itself takes the rest along, as in a container.
   constexpr Duration kLook = std::chrono::milliseconds(50);
   net::Alarm pause(around_.loop);
   while (life_.containers()[container].run == run &&
          life_.containers()[container].phase == ContainerState::Phase::kStopping &&
-         group_lives_on(running->child)) {
+         was_ended_by(running->child, SIGTERM) && group_lives_on(running->child)) {
     co_await pause.after(kLook);
   }
   const ExitStatus status = collect(running->child);

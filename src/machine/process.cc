@@ -184,6 +184,12 @@ bool group_lives_on(const Child& child) {
   return false;
 }
 
+bool was_ended_by(const Child& child, int signal) {
+  siginfo_t info{};
+  const bool known = waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOWAIT | WNOHANG) == 0;
+  return known && info.si_code == CLD_KILLED && info.si_status == signal;
+}
+
 ExitStatus collect(const Child& child) {
   // While the leader is a zombie its number is not given away, so the group signal cannot hit strangers.
   signal_group(child, SIGKILL);

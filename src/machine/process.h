@@ -55,6 +55,9 @@ bool has_ended(const Child& child);
 // started does not. Requires: it was not collected.
 bool group_lives_on(const Child& child);
 
+// Its leader was ended by this signal, and did not end by itself. Requires: as above.
+bool was_ended_by(const Child& child, int signal);
+
 // Ends the rest of the process group, then collects the leader. Call it when that has ended: it waits.
 ExitStatus collect(const Child& child);
 
