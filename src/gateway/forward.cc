@@ -86,14 +86,16 @@ fleet::Live* best(Walk& walk, const Prompt& prompt) {
   return ranking.empty() ? nullptr : walk.live->endpoints[ranking.at(0)].get();
 }
 
-// The best endpoint that has not been tried. Null if there is none.
-fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, Prompt& prompt) {
+// The best endpoint that has not been tried, of those that may be asked for the model `listed`. Null if there
+// is none.
+fleet::Live* choose(Walk& walk, const Tried& tried, pick::AdapterId adapter, std::string_view listed,
+                    Prompt& prompt) {
   Tools& tools = walk.tools;
   const TimePoint now = tools.loop.now();
   const std::vector<std::shared_ptr<fleet::Live>>& endpoints = walk.live->endpoints;
   prompt.looked_up = look_up_prompt(walk);
   const SessionHome session(walk);
-  const Listing::Lacking lacks_model = walk.live->lacking(walk.target_model());
+  const Listing::Lacking lacks_model = walk.live->lacking(listed);
   std::vector<pick::EndpointFacts>& facts = tools.picker.facts();
   facts.resize(endpoints.size());
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
@@ -375,11 +377,14 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
   Tried tried;
   bool waited = false;
   bool learns = tools.config.kv_tokenize_wait > Duration::zero();
-  bool held_back = false;  // nothing was sent, and the pool's next endpoint may be waited for
+  bool lists_are_late = false;  // an engine lacks what it had listed
+  bool held_back = false;       // nothing was sent, and the pool's next endpoint may be waited for
   Error last;
   while (true) {
     Prompt prompt;
-    fleet::Live* live = choose(walk, tried, adapter, prompt);
+    fleet::Live* live = choose(walk, tried, adapter, model, prompt);
+    // Where an adapter has moved, whoever has it now does not list it yet.
+    if (!live && lists_are_late) live = choose(walk, tried, adapter, {}, prompt);
     if (tried.count == 0 && (!waited || !live)) {
       const Result<Entry> entry = admit(walk, prompt, live);
       if (!entry) co_return tl::unexpected(entry.error());
@@ -419,6 +424,7 @@ net::Task<Result<void>> forward(Walk& walk, Answer& answer) {
     const bool may_retry = walk.retries < retries && tried.count < tried.who.size();
     if (answered) {
       if (answer.lacks_model) note_missing(*walk.live, *live, adapter);
+      lists_are_late = lists_are_late || answer.lacks_model;
       const bool elsewhere = (answer.head->status == 503 || answer.lacks_model) && may_retry &&
                              tried.count < walk.live->endpoints.size();
       if (!elsewhere) {

@@ -91,6 +91,19 @@ class Adapters(WireTest):
             self.assertEqual(gateway.completion("lora-request").json()["model"], "new")
         eventually(lambda: self.settled(gateway, "lora-request"), "only the engine that has it to be asked")
 
+    def test_one_that_moves_between_two_readings_of_the_lists_is_followed(self):
+        here, there = Simulated(self, 1, ["moves", "sql"]), Simulated(self, 2, ["tweet"])
+        for engine in (here, there):
+            eventually(engine.answers, "the engine answers")
+        gateway = self.gateway(manifests.canary([here, there], {"moves": 1}))
+        self.lists(gateway, "moves", "tweet")
+        for _ in range(5):
+            self.assertEqual(there.ask("/v1/load_lora_adapter", lora_name="moves", lora_path="/moves").status, 200)
+            self.assertEqual(here.ask("/v1/unload_lora_adapter", lora_name="moves").status, 200)
+            self.served(gateway, "moves")
+            self.assertEqual(gateway.completion("lora-request").status, 200)
+            here, there = there, here
+
     def test_a_404_of_another_kind_is_handed_on(self):
         def nothing_here(request, reply):
             reply.json({"detail": "Not Found"}, status="404 Not Found")

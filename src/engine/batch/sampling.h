@@ -49,7 +49,8 @@ struct Sampling {
   std::vector<Token> allowed_tokens;                // empty: all
   std::vector<std::vector<Token>> bad_words;        // token sequences never to be completed
 
-  std::shared_ptr<guide::Guide> guide;  // what the output must be; null: anything
+  std::shared_ptr<guide::Guide> guide;      // what the output must be; null: anything
+  std::shared_ptr<std::size_t> guide_work;  // guide::kRequestWork, shared by the request's sequences
 };
 
 }  // namespace tidegate::batch

@@ -5,9 +5,8 @@
 namespace tidegate::guide {
 namespace {
 
-// Places looked at for one mask, and for one sequence; one costs some tens of nanoseconds.
+// Places looked at for one mask.
 constexpr std::size_t kMaskWork = 1'000'000;
-constexpr std::size_t kSequenceWork = 20'000'000;
 constexpr std::size_t kStateBytesMax = 24 << 20;
 constexpr std::size_t kMaskBytesMax = 8 << 20;
 
@@ -116,18 +115,17 @@ bool Guide::walk(StateId state, Mask& mask, std::size_t& work) {
 }
 
 Result<std::shared_ptr<const Mask>> Follower::next(std::uint64_t request, Guide& guide,
-                                                   std::span<const Token> output) {
+                                                   std::span<const Token> output, std::size_t& work) {
   const std::uint64_t generation = guide.generation();
-  if (request != request_) work_ = kSequenceWork;
   if (request != request_ || generation != generation_ || output.size() < followed_) {
     request_ = request;
     generation_ = generation;
     followed_ = 0;
     state_ = kBegin;
   }
-  state_ = guide.follow(state_, output.subspan(followed_), work_);
+  state_ = guide.follow(state_, output.subspan(followed_), work);
   followed_ = output.size();
-  return guide.mask(state_, work_);
+  return guide.mask(state_, work);
 }
 
 }  // namespace tidegate::guide

@@ -93,12 +93,16 @@ class Guide {
   std::vector<StateId> path_;
 };
 
+// Places that all sequences of one request may look at together, however many it asks for; one costs some
+// tens of nanoseconds, and everybody else waits meanwhile.
+inline constexpr std::size_t kRequestWork = 20'000'000;
+
 // Where one sequence is. Reused by sequences that follow each other in a slot.
 class Follower {
  public:
-  // `request` tells sequences apart. Errors: Guide::mask's.
-  Result<std::shared_ptr<const Mask>> next(std::uint64_t request, Guide& guide,
-                                           std::span<const Token> output);
+  // `request` tells sequences apart; `work` is what is left of kRequestWork. Errors: Guide::mask's.
+  Result<std::shared_ptr<const Mask>> next(std::uint64_t request, Guide& guide, std::span<const Token> output,
+                                           std::size_t& work);
 
   StateId state() const { return state_; }
 
@@ -107,7 +111,6 @@ class Follower {
   std::uint64_t generation_ = 0;
   std::size_t followed_ = 0;
   StateId state_ = kBegin;
-  std::size_t work_ = 0;  // what this sequence may still cost
 };
 
 }  // namespace tidegate::guide

@@ -54,7 +54,7 @@ std::string write(Guide& guide, std::uint64_t seed, std::size_t patience = 40) {
   std::vector<Token> output;
   std::size_t work = 10'000'000;
   while (output.size() < 3000) {
-    const auto mask = follower.next(seed + 1, guide, output);
+    const auto mask = follower.next(seed + 1, guide, output, work);
     if (!mask) return "error: " + describe(mask.error());
     std::vector<Token> allowed;
     for (Token token = 0; token < static_cast<Token>(pieces().size()); ++token) {
@@ -86,10 +86,11 @@ TEST(Guide, AMaskIsWhatTheAutomatonAllows) {
         Source{Source::Kind::kChoice, R"(["yes","no","yellow"])"}}) {
     const auto guide = guide_of(source);
     Follower follower;
+    std::size_t work = kRequestWork;
     Random random(7);
     std::vector<Token> output;
     for (int step = 0; step < 30; ++step) {
-      const auto mask = follower.next(1, *guide, output);
+      const auto mask = follower.next(1, *guide, output, work);
       ASSERT_TRUE(mask.has_value()) << describe(mask.error());
       std::vector<Token> allowed;
       for (Token token = 1; token < static_cast<Token>(pieces().size()); ++token) {
@@ -147,18 +148,20 @@ TEST(Guide, AFollowerFindsItsPlaceAgain) {
     return static_cast<Token>(std::find(pieces().begin(), pieces().end(), piece) - pieces().begin());
   };
   const std::vector<Token> output{token("{\""), token("ab"), token("\": "), token("tr")};
+  std::size_t work = kRequestWork;
   Follower steady;
   for (std::size_t n = 0; n <= output.size(); ++n) {
-    ASSERT_TRUE(steady.next(5, *guide, std::span(output).first(n)).has_value());
+    ASSERT_TRUE(steady.next(5, *guide, std::span(output).first(n), work).has_value());
   }
   Follower fresh;
-  const auto mask = fresh.next(5, *guide, output);
+  const auto mask = fresh.next(5, *guide, output, work);
   ASSERT_TRUE(mask.has_value());
-  EXPECT_EQ((*mask)->bits, (*steady.next(5, *guide, output))->bits);
+  EXPECT_EQ((*mask)->bits, (*steady.next(5, *guide, output, work))->bits);
   EXPECT_EQ((*mask)->count, 1u) << "only u";
   EXPECT_TRUE((*mask)->allows(token("u")));
   // Another request in the same slot begins anew.
-  EXPECT_FALSE((*steady.next(6, *guide, {}))->allows(token("u")));
+  work = kRequestWork;
+  EXPECT_FALSE((*steady.next(6, *guide, {}, work))->allows(token("u")));
 }
 
 TEST(Guide, WhatIsTooAmbiguousIsRefusedBeforeItCostsMuch) {
@@ -188,10 +191,11 @@ TEST(Guide, AHardTextFailsItselfWithinItsAllowance) {
       Guide::make({Source::Kind::kRegex, "(a|ab|b|abc|bc|c){0,3000}(a|b){0,3000}[abc]{2000}"}, vocabulary());
   if (!made) return;
   Follower follower;
+  std::size_t work = kRequestWork;
   std::vector<Token> output;
   std::string end;
   for (int i = 0; i < 2000 && end.empty(); ++i) {
-    const auto mask = follower.next(1, **made, output);
+    const auto mask = follower.next(1, **made, output, work);
     if (!mask) end = describe(mask.error());
     output.push_back(1 + 'a');
   }

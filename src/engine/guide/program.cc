@@ -109,6 +109,8 @@ void find_classes(Program& program) {
   program.example.assign(count, 0);
   for (std::size_t byte = 256; byte-- > 0;)
     program.example[program.class_of[byte]] = static_cast<std::uint8_t>(byte);
+  // Something to read, where the class has it.
+  for (std::uint8_t byte = '~'; byte >= ' '; --byte) program.example[program.class_of[byte]] = byte;
 }
 
 }  // namespace

@@ -12,6 +12,8 @@ namespace tidegate::guide {
 namespace {
 
 constexpr std::int64_t kMost = 999'999'999'999'999'999;  // 18 digits, as JsonText has them
+constexpr double kExactMax =
+    9'007'199'254'740'992;  // 2^53: beyond, a double is not the number that was written
 constexpr std::uint32_t kFractionDigitsMax = 16;
 
 ByteSet digit() {
@@ -66,6 +68,7 @@ Result<NodeId> SchemaCompiler::number(const Place& at, Object schema, bool integ
     if (schema.at_key(keyword).get(given) != simdjson::SUCCESS) continue;
     double bound = 0;
     if (given.get(bound) != simdjson::SUCCESS) return refuse(at, keyword, "needs a number");
+    if (std::abs(bound) > kExactMax) return refuse(at, keyword, "is too large to be followed");
     const bool open = keyword.starts_with("exclusive"), low = keyword.ends_with("inimum");
     double& side = low ? bounds.least : bounds.most;
     bool& side_open = low ? bounds.open_least : bounds.open_most;

@@ -142,6 +142,8 @@ TEST(Schema, WholeNumbersBetweenBounds) {
     EXPECT_EQ(fits(R"("maximum":-7)", text), i <= -7) << text;
     EXPECT_EQ(fits(R"("minimum":98.5,"maximum":101.5)", text), i >= 99 && i <= 101) << text;
   }
+  EXPECT_EQ(schema(R"({"type":"integer","minimum":9007199254740993})", ""),
+            "minimum is too large to be followed");
   EXPECT_EQ(schema(R"({"type":"integer","minimum":5,"maximum":4})", ""),
             "the schema has bounds that no number satisfies");
 }

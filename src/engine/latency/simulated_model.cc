@@ -188,7 +188,7 @@ batch::Sample SimulatedModel::draw_guided(const Segment& segment) {
   const auto output = segment.history.subspan(segment.prompt_tokens);
   guide::Follower& follower = followers_[segment.sequence];
   batch::Sample sample;
-  const auto mask = follower.next(segment.request, guide, output);
+  const auto mask = follower.next(segment.request, guide, output, *segment.sampling->guide_work);
   if (!mask) {
     sample.failure = describe(mask.error());
     return sample;

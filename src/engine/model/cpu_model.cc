@@ -137,7 +137,8 @@ std::vector<std::shared_ptr<const guide::Mask>> CpuModel::guide_masks(std::span<
     const batch::Segment& segment = *wanted[i].segment;
     if (!wanted[i].draws || segment.sampling->guide == nullptr) continue;
     auto mask = followers_[segment.sequence].next(segment.request, *segment.sampling->guide,
-                                                  segment.history.subspan(segment.prompt_tokens));
+                                                  segment.history.subspan(segment.prompt_tokens),
+                                                  *segment.sampling->guide_work);
     if (mask) {
       masks[i] = *std::move(mask);
     } else {

@@ -226,7 +226,11 @@ ApiResult<Work> prepare(Desk& desk, Exchange& exchange, Api api, std::vector<bat
   if (work.asked.guide) {
     auto guide = desk.guides.get(*work.asked.guide);
     if (!guide) return tl::unexpected(guide_error(work.asked, guide.error()));
-    for (batch::Sampling& sampling : samplings) sampling.guide = *guide;
+    const auto guide_work = std::make_shared<std::size_t>(guide::kRequestWork);
+    for (batch::Sampling& sampling : samplings) {
+      sampling.guide = *guide;
+      sampling.guide_work = guide_work;
+    }
   }
   if (desk.flags.waiting_max > 0 && desk.engine.snapshot().stats.waiting >= desk.flags.waiting_max) {
     return tl::unexpected(ApiError{429, "RateLimitError", "The waiting queue is full; try again later.", ""});
