@@ -40,10 +40,11 @@ void follow(const Source& source, std::uint64_t seed) {
   }
   Random random(seed);
   Follower follower;
+  std::size_t work = kRequestWork;
   std::vector<Token> output;
   std::string text;
   for (int step = 0; step < 60; ++step) {
-    const auto mask = follower.next(1, **made, output);
+    const auto mask = follower.next(1, **made, output, work);
     if (!mask) {
       TG_CHECK(mask.error().message.starts_with("is too ambiguous"));
       return;

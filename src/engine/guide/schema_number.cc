@@ -68,7 +68,7 @@ Result<NodeId> SchemaCompiler::number(const Place& at, Object schema, bool integ
     if (schema.at_key(keyword).get(given) != simdjson::SUCCESS) continue;
     double bound = 0;
     if (given.get(bound) != simdjson::SUCCESS) return refuse(at, keyword, "needs a number");
-    if (std::abs(bound) > kExactMax) return refuse(at, keyword, "is too large to be followed");
+    if (std::abs(bound) >= kExactMax) return refuse(at, keyword, "is too large to be followed");
     const bool open = keyword.starts_with("exclusive"), low = keyword.ends_with("inimum");
     double& side = low ? bounds.least : bounds.most;
     bool& side_open = low ? bounds.open_least : bounds.open_most;
